@@ -1,0 +1,1 @@
+//! Whole-product tests; nothing depends on this crate.

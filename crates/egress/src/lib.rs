@@ -1,0 +1,1 @@
+//! Every outbound connection: address rules, pinning, limits and TLS.

@@ -1,0 +1,1 @@
+//! Resource server kit: verify, challenge, publish metadata; a tower layer behind the feature http.

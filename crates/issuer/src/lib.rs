@@ -1,0 +1,1 @@
+//! Authorization server kit; the axum routes stand behind the feature http.

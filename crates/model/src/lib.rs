@@ -1,0 +1,25 @@
+//! Our nouns and their lifecycles, typed ids and timestamps.
+
+pub use api_token::ApiToken;
+pub use connection::{Connection, PendingChallenge, Reason, Standing};
+pub use credential::{Credential, CredentialKey};
+pub use id::{
+    AccountName, ApiTokenId, InvalidId, RegistrationId, ServerId, SignInId, TenantId, UserId,
+};
+pub use key::KeyRow;
+pub use registration::{Registration, RegistrationOrigin};
+pub use server::{Auth, Grant, HeaderTemplate, OauthSettings, Server};
+pub use sign_in::{Outcome, SignIn};
+pub use slug::{InvalidSlug, Slug};
+pub use time::Timestamp;
+
+mod api_token;
+mod connection;
+mod credential;
+mod id;
+mod key;
+mod registration;
+mod server;
+mod sign_in;
+mod slug;
+mod time;

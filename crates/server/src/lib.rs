@@ -1,0 +1,1 @@
+//! Composition root: listeners, lifecycle, background tasks and telemetry.

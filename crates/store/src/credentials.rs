@@ -1,0 +1,46 @@
+//! The credentials we hold.
+
+use async_trait::async_trait;
+use claviger_model::{Connection, Credential, CredentialKey, ServerId};
+
+use crate::StoreError;
+
+/// What became of a guarded write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Guarded {
+    /// The row now holds what was given, with this version.
+    Written(u64),
+    /// The stored fingerprint is another one; nothing was written.
+    Superseded,
+}
+
+/// Credentials of one tenant.
+#[async_trait]
+pub trait Credentials: Send + Sync {
+    /// Finds a credential.
+    async fn find_credential(&self, key: &CredentialKey) -> Result<Option<Credential>, StoreError>;
+    /// Lists the credentials held for one server.
+    async fn list_credentials(&self, server: &ServerId) -> Result<Vec<Credential>, StoreError>;
+    /// Stores what a sign-in obtained, in place of anything older, and its connection with it, in
+    /// one transaction. The version counts on from the row replaced.
+    async fn replace_credential(
+        &self,
+        credential: &Credential,
+        connection: &Connection,
+    ) -> Result<u64, StoreError>;
+    /// Stores what a refresh obtained, and its connection, if the stored fingerprint is still
+    /// `sent`: one guarded statement inside one transaction.
+    async fn rotate_credential(
+        &self,
+        sent: &[u8],
+        credential: &Credential,
+        connection: &Connection,
+    ) -> Result<Guarded, StoreError>;
+    /// Ends a credential if its fingerprint is still `seen`, and writes its connection with it.
+    async fn end_credential(
+        &self,
+        key: &CredentialKey,
+        seen: &[u8],
+        connection: &Connection,
+    ) -> Result<Guarded, StoreError>;
+}

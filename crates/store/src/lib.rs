@@ -1,0 +1,30 @@
+//! Storage traits. A backend passes `contract` and promises what is written here.
+//!
+//! The only way to rows is [`Store::tenant`]; what arrives before a tenant is known is first
+//! located. Repositories call no clock: they receive values. Leases alone run on the database's
+//! own time, since several processes must agree on it.
+//!
+//! Verbs: `find` gives an `Option`, `list` gives all, `insert` fails with [`StoreError::Conflict`]
+//! on an existing key, `update` and `delete` say whether there was a row.
+
+pub use api_tokens::ApiTokens;
+pub use connections::Connections;
+pub use credentials::{Credentials, Guarded};
+pub use error::StoreError;
+pub use keys::Keys;
+pub use leases::{Lease, Leases};
+pub use registrations::Registrations;
+pub use servers::Servers;
+pub use sign_ins::SignIns;
+pub use tenant::{Store, TenantStore};
+
+mod api_tokens;
+mod connections;
+mod credentials;
+mod error;
+mod keys;
+mod leases;
+mod registrations;
+mod servers;
+mod sign_ins;
+mod tenant;

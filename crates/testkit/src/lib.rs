@@ -1,0 +1,1 @@
+//! Fakes for the doors, scripted peers that misbehave, and fixtures.
