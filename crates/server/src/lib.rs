@@ -1,1 +1,5 @@
 //! Composition root: listeners, lifecycle, background tasks and telemetry.
+
+pub use gateway::{Gateway, GatewayError, McpRequest};
+
+mod gateway;

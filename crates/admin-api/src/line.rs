@@ -1,0 +1,202 @@
+//! What comes back.
+
+use serde::{Deserialize, Serialize};
+
+/// One line of an answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "line", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Line {
+    /// How a user stands with a server.
+    Connection(ConnectionView),
+    /// It went well; nothing follows.
+    Done,
+    /// A sign-out and its two halves.
+    LoggedOut(LogoutView),
+    /// It did not go well; nothing follows.
+    Problem(Problem),
+    /// A server.
+    Server(ServerView),
+    /// A sign-in came to its one end.
+    SignInEnded(SignInEnded),
+    /// A sign-in waits for the person.
+    SignInStarted(SignInStarted),
+    /// Something was tried just now.
+    Step(StepView),
+}
+
+/// One step of discovery, registration or sign-in, without secrets.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepView {
+    /// `probe`, `resource_metadata`, `issuer_metadata`, `register`, `authorize`, `redeem`, …
+    pub stage: String,
+    /// How it went.
+    pub status: StepStatus,
+    /// What was asked, without query: a method and a URL, or a sentence.
+    pub what: String,
+    /// What came of it, in a sentence of ours.
+    pub outcome: String,
+    /// The rule it follows or breaks, such as `RFC 9728 §3.3`.
+    pub rule: Option<String>,
+    /// What to do about it.
+    pub hint: Option<String>,
+    /// Deviations met, by id (`Q03`).
+    pub deviations: Vec<String>,
+    /// How long it took, in milliseconds.
+    pub took_ms: Option<u64>,
+}
+
+/// How a step went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepStatus {
+    /// It failed, and that ends the walk.
+    Failed,
+    /// Nothing there; the next place is tried.
+    Nothing,
+    /// As it should be.
+    Ok,
+    /// Works, but deviates from a rule.
+    Warned,
+}
+
+/// A server as it may be shown.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ServerView {
+    /// Name in the address.
+    pub slug: String,
+    /// Id.
+    pub id: String,
+    /// Name for people.
+    pub display_name: String,
+    /// The upstream URL.
+    pub url: String,
+    /// `none`, `headers` or `oauth`.
+    pub auth: String,
+    /// `authorization_code` or `client_credentials`, for `oauth`.
+    pub grant: Option<String>,
+    /// The issuer, where known.
+    pub issuer: Option<String>,
+    /// Ways to register there: `static`, `document`, `dynamic`.
+    pub registration: Vec<String>,
+    /// Scopes the server names.
+    pub scopes: Vec<String>,
+    /// Whether a sign-in is needed: `yes`, `no` or `unknown`.
+    pub sign_in: String,
+    /// Private addresses of its host may be dialled.
+    pub allow_private: bool,
+    /// A client secret or key is stored.
+    pub has_client_secret: bool,
+    /// The gateway's address for it, where the gateway's own is known.
+    pub gateway_url: Option<String>,
+    /// When it was added, RFC 3339.
+    pub created_at: String,
+}
+
+/// How a user stands with a server.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ConnectionView {
+    /// The server.
+    pub server: String,
+    /// One of the seven states, or `no_sign_in`.
+    pub standing: String,
+    /// Why.
+    pub reason: Option<String>,
+    /// The issuer of the credential.
+    pub issuer: Option<String>,
+    /// Scopes granted.
+    pub scopes: Vec<String>,
+    /// When the access token ends, RFC 3339.
+    pub expires_at: Option<String>,
+    /// Seconds until then; negative if past.
+    pub expires_in_s: Option<i64>,
+    /// Whether it can be refreshed.
+    pub is_refreshable: bool,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+/// A sign-in that waits for the person.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SignInStarted {
+    /// Id.
+    pub id: String,
+    /// The server.
+    pub server: String,
+    /// Where the person goes. Carries `state`; show it to nobody else.
+    pub authorization_url: String,
+    /// Where the issuer sends the browser back.
+    pub redirect_uri: String,
+    /// Seconds the person has.
+    pub timeout_s: u32,
+}
+
+/// The one end of a sign-in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SignInEnded {
+    /// The server.
+    pub server: String,
+    /// `success`, `denied`, `failed`, `cancelled` or `timed_out`.
+    pub outcome: String,
+    /// How the user stands now.
+    pub standing: String,
+    /// What went wrong, in a sentence of ours.
+    pub message: Option<String>,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+/// A sign-out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LogoutView {
+    /// The server.
+    pub server: String,
+    /// Whether there was a credential, and it is gone here.
+    pub ended_here: bool,
+    /// `revoked`, `failed`, `not_offered` or `nothing_to_revoke`.
+    pub at_issuer: String,
+    /// What went wrong at the issuer.
+    pub message: Option<String>,
+}
+
+/// Why a request was not done.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Problem {
+    /// What kind it is; the exit code follows from it.
+    pub kind: ProblemKind,
+    /// A stable word: `needs_sign_in`, `unknown_server`, `slug_taken`, …
+    pub code: String,
+    /// One line: what was wrong.
+    pub message: String,
+    /// One line: what to do.
+    pub hint: Option<String>,
+}
+
+/// Kinds of problems and their exit codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProblemKind {
+    /// Our bug, disk or database: 70.
+    Bug,
+    /// Configuration: 5.
+    Configuration,
+    /// Refused, or a sign-in is needed: 3.
+    Refused,
+    /// The other side cannot be reached: 4.
+    Unreachable,
+    /// Wrong words: 2.
+    Usage,
+}
+
+impl ProblemKind {
+    /// The exit code of the command line.
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Self::Usage => 2,
+            Self::Refused => 3,
+            Self::Unreachable => 4,
+            Self::Configuration => 5,
+            Self::Bug => 70,
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! What can be asked for.
+
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// One administrative act.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum Request {
+    /// Adds a server and says what was found. Answers steps, then [`crate::Line::Server`].
+    AddServer(AddServer),
+    /// Ends the sign-in in flight of a server, if there is one.
+    CancelLogin {
+        /// The server.
+        slug: String,
+    },
+    /// Takes a callback URL that a person pasted (M12).
+    Callback {
+        /// The URL as the browser showed it.
+        url: String,
+    },
+    /// Walks through discovery of any URL, step by step, and changes nothing (N7).
+    Doctor {
+        /// The MCP endpoint.
+        url: String,
+        /// Private addresses of its host may be dialled.
+        allow_private: bool,
+    },
+    /// Lists servers, one [`crate::Line::Server`] each.
+    ListServers,
+    /// Signs the user in. Answers steps, [`crate::Line::SignInStarted`], and, when the person is
+    /// done, [`crate::Line::SignInEnded`]. A usable credential short-circuits (M5).
+    Login {
+        /// The server.
+        slug: String,
+        /// Sign in even if there is a usable credential.
+        force: bool,
+    },
+    /// Ends the user's credential: here first, then at the issuer (K10).
+    Logout {
+        /// The server.
+        slug: String,
+    },
+    /// Removes a server and everything that hangs on it.
+    RemoveServer {
+        /// The server.
+        slug: String,
+    },
+    /// Shows one server.
+    ShowServer {
+        /// The server.
+        slug: String,
+    },
+    /// Says how the user stands with one server or with all, one [`crate::Line::Connection`] each.
+    Status {
+        /// The server; absent is all.
+        slug: Option<String>,
+    },
+}
+
+/// A server to add. Secret fields are consumed and sealed.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AddServer {
+    /// Name in the address.
+    pub slug: String,
+    /// The MCP endpoint.
+    pub url: String,
+    /// Name for people; the slug if absent.
+    pub display_name: Option<String>,
+    /// Private addresses of its host may be dialled.
+    pub allow_private: bool,
+    /// Store it without looking at it.
+    pub no_discover: bool,
+    /// `authorization_code` (default) or `client_credentials`.
+    pub grant: Option<String>,
+    /// A pre-registered client id.
+    pub client_id: Option<String>,
+    /// Its secret.
+    pub client_secret: Option<String>,
+    /// Its private key, PKCS#8 PEM.
+    pub private_key: Option<String>,
+    /// The `https` URL of a client id metadata document.
+    pub client_metadata_url: Option<String>,
+    /// Only this issuer.
+    pub issuer: Option<String>,
+    /// Exactly these scopes.
+    pub scopes: Vec<String>,
+    /// Fixed headers, `Name: value`.
+    pub headers: Vec<String>,
+}
+
+impl fmt::Debug for AddServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AddServer")
+            .field("slug", &self.slug)
+            .field("url", &self.url)
+            .finish_non_exhaustive()
+    }
+}
