@@ -5,8 +5,8 @@
 //! JSON. Secrets go in and never come out.
 
 pub use line::{
-    ConnectionView, Line, LogoutView, Problem, ProblemKind, ServerView, SignInEnded,
-    SignInStarted, StepStatus, StepView,
+    ConnectionView, Line, LogoutView, Problem, ProblemKind, ServerView, SignInEnded, SignInStarted,
+    StepStatus, StepView,
 };
 pub use request::{AddServer, Request};
 
