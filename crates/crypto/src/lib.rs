@@ -1,8 +1,30 @@
 //! Keys, signatures, sealing, digests and the [`Secret`] wrapper.
 //!
-//! Everything here is a pure function of its arguments, but for asymmetric signing and key
-//! generation, which take their randomness from aws-lc-rs itself.
+//! Everything here is a pure function of its arguments, but for asymmetric signing, which takes
+//! its randomness from aws-lc-rs itself. Start at [`seal`] for what is stored, at [`MacKey`] for
+//! what is looked up, at [`SigningKey`] for what we prove. No file, clock or socket is touched.
 
+pub use assertion::{AssertionClaims, SignError};
+pub use context::{Context, SealedFor};
+pub use digest::{pkce_challenge, sha256};
+pub use encoding::{base64_decode, base64_encode, base64url_decode, base64url_encode, hex};
+pub use kek::{InvalidKeyFile, Kek, UnwrapError, wrapping_kek};
+pub use mac::MacKey;
+pub use seal::{OpenError, TenantKey, open, record_generation, record_kek_id, seal};
 pub use secret::Secret;
+pub use signing_key::{SigningAlgorithm, SigningKey, SigningKeyError};
+pub use token::{TokenKind, kind_of, mint};
+pub use unverified::{UnverifiedClaims, unverified_claims};
 
+mod assertion;
+mod context;
+mod digest;
+mod encoding;
+mod kek;
+mod mac;
+mod record;
+mod seal;
 mod secret;
+mod signing_key;
+mod token;
+mod unverified;
