@@ -1,1 +1,40 @@
 //! Files and environment to typed settings, with the origin of each value.
+//!
+//! Start at [`Config::load`]. It takes [`Sources`] as plain values, so that a test never has to
+//! change its own environment; [`Sources::from_process`] is the one place that reads the real one.
+//! A value comes from a flag, else from `CLAVIGER_<SECTION>_<KEY>`, else from the file, else it is
+//! the default. Everything that is wrong is listed at once.
+//!
+//! To add a setting: a field with a doc comment that names its environment variable, its line in
+//! `read`, and the section's table in the tests, which fails until both are there.
+//!
+//! Deliberately absent: secrets. They live in files of their own and are never written inline.
+
+pub use config::Config;
+pub use egress::EgressSettings;
+pub use issuers::IssuersSettings;
+pub use limits::LimitsSettings;
+pub use log::{LogFormat, LogLevel, LogSettings};
+pub use origin::{Entry, Origin};
+pub use problem::{ConfigError, Problem};
+pub use server::ServerSettings;
+pub use sign_in::SignInSettings;
+pub use sources::{Flag, Sources};
+pub use surroundings::Surroundings;
+
+mod config;
+mod egress;
+mod file;
+mod issuers;
+mod keys;
+mod limits;
+mod locate;
+mod log;
+mod nearest;
+mod origin;
+mod problem;
+mod raw;
+mod server;
+mod sign_in;
+mod sources;
+mod surroundings;

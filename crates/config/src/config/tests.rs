@@ -1,0 +1,328 @@
+//! Files and environments, good and bad.
+
+use std::fs;
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::{Flag, LogFormat, LogLevel};
+
+/// A home with an optional config file, and an environment that points there.
+fn sources(home: &Path, file: Option<&str>, environment: &[(&str, &str)]) -> Sources {
+    if let Some(text) = file {
+        fs::create_dir_all(home.join(".config/claviger")).unwrap();
+        fs::write(home.join(".config/claviger/claviger.toml"), text).unwrap();
+    }
+    let mut sources = Sources::default();
+    sources.environment.insert("HOME".into(), home.into());
+    for (name, value) in environment {
+        sources.environment.insert(name.into(), value.into());
+    }
+    sources
+}
+
+fn load(file: Option<&str>, environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    let home = TempDir::new().unwrap();
+    Config::load(&sources(home.path(), file, environment))
+}
+
+/// What is wrong, a line each, with the directory cut off.
+fn problems(file: &str, environment: &[(&str, &str)]) -> Vec<String> {
+    let home = TempDir::new().unwrap();
+    let error = Config::load(&sources(home.path(), Some(file), environment)).unwrap_err();
+    let directory = format!("{}/.config/claviger/", home.path().display());
+    let lines = error
+        .problems
+        .iter()
+        .map(|problem| problem.to_string().replace(&directory, ""));
+    lines.collect()
+}
+
+#[test]
+fn nothing_has_to_be_configured() {
+    let home = TempDir::new().unwrap();
+    let config = Config::load(&sources(home.path(), None, &[])).unwrap();
+    assert_eq!(config.data_dir, home.path().join(".local/share/claviger"));
+    assert_eq!(config.file, None);
+    assert_eq!(config.server.listen.to_string(), "127.0.0.1:7447");
+    assert_eq!(config.sign_in.timeout_s, 300);
+    assert_eq!(config.sign_in.client_name, "Claviger");
+    assert!(
+        config
+            .entries()
+            .iter()
+            .all(|entry| entry.origin == Origin::Default)
+    );
+}
+
+#[test]
+fn a_flag_beats_the_environment_beats_the_file() {
+    let home = TempDir::new().unwrap();
+    let file = "[server]\nlisten = '127.0.0.1:1'\nshutdown_grace_s = 1\n[log]\nlevel = 'error'\n";
+    let environment = [
+        ("CLAVIGER_SERVER_LISTEN", "127.0.0.1:2"),
+        ("CLAVIGER_LOG_LEVEL", "debug"),
+    ];
+    let mut sources = sources(home.path(), Some(file), &environment);
+    sources.flags.push(Flag {
+        key: "server.listen",
+        flag: "--listen",
+        value: "127.0.0.1:3".to_owned(),
+    });
+    let config = Config::load(&sources).unwrap();
+    assert_eq!(config.server.listen.port(), 3);
+    assert_eq!(config.log.level, Some(LogLevel::Debug));
+    assert_eq!(config.server.shutdown_grace_s, 1);
+    let origin = |key: &str| {
+        let entry = config
+            .entries()
+            .iter()
+            .find(|entry| entry.key == key)
+            .unwrap();
+        entry.origin.to_string()
+    };
+    assert_eq!(origin("server.listen"), "--listen");
+    assert_eq!(origin("log.level"), "CLAVIGER_LOG_LEVEL");
+    assert!(origin("server.shutdown_grace_s").ends_with("claviger.toml:3"));
+    assert_eq!(origin("log.format"), "default");
+}
+
+#[test]
+fn reads_every_type_from_the_file_and_from_the_environment() {
+    let file = r#"
+        [server]
+        public_url = "https://gateway.example"
+        [egress]
+        extra_ports = [8443, 9443]
+        [log]
+        format = "json"
+    "#;
+    let config = load(Some(file), &[]).unwrap();
+    assert_eq!(
+        config.server.public_url.unwrap().as_str(),
+        "https://gateway.example/"
+    );
+    assert_eq!(config.egress.extra_ports, [8443, 9443]);
+    assert_eq!(config.log.format, LogFormat::Json);
+
+    let config = load(
+        None,
+        &[
+            ("CLAVIGER_EGRESS_EXTRA_PORTS", "8443, 9443"),
+            ("CLAVIGER_SIGN_IN_CALLBACK_PORT", "4000"),
+            ("CLAVIGER_SIGN_IN_CLIENT_NAME", ""),
+        ],
+    );
+    let config = config.unwrap();
+    assert_eq!(config.egress.extra_ports, [8443, 9443]);
+    assert_eq!(config.sign_in.callback_port, Some(4000));
+    assert_eq!(
+        config.sign_in.client_name, "Claviger",
+        "an empty variable is not set"
+    );
+}
+
+#[test]
+fn a228_refuses_unknown_keys_and_sections_and_names_the_nearest() {
+    let file = "[server]\nlisen = '127.0.0.1:1'\nzzz = 1\n\n[sigin_in]\ntimeout_s = 20\n";
+    let found = problems(file, &[("CLAVIGER_LOG_LEVLE", "info")]);
+    assert_eq!(
+        found,
+        [
+            "CLAVIGER_LOG_LEVLE: there is no key `levle` in [log]; did you mean `level`?",
+            "claviger.toml:2: there is no key `lisen` in [server]; did you mean `listen`?",
+            "claviger.toml:3: there is no key `zzz` in [server]; \
+         keys: listen, public_url, shutdown_grace_s",
+            "claviger.toml:5: there is no section [sigin_in]; did you mean `sign_in`?",
+        ]
+    );
+}
+
+#[test]
+fn variables_of_others_are_left_alone() {
+    // What a container platform sets by itself for a service of this name.
+    let environment = [
+        ("CLAVIGER_SERVICE_HOST", "10.0.0.1"),
+        ("CLAVIGER_PORT_7447_TCP", "x"),
+    ];
+    load(None, &environment).unwrap();
+}
+
+#[test]
+fn says_where_and_what_was_found_and_what_is_accepted() {
+    let file = "[server]\nlisten = 'localhost:80'\n\n[egress]\nconnect_timeout_s = 1.5\n\
+                extra_ports = [0]\n[sign_in]\ntimeout_s = 601\n";
+    let found = problems(file, &[("CLAVIGER_LOG_FORMAT", "xml\u{1b}[2J")]);
+    assert_eq!(
+        found,
+        [
+            "claviger.toml:5: egress.connect_timeout_s: found a number with a fraction; \
+         accepted is a number of seconds from 1 to 60",
+            "claviger.toml:6: egress.extra_ports: found a list of 1; \
+         accepted is a list of ports from 1 to 65535, such as [8443]",
+            "CLAVIGER_LOG_FORMAT: log.format: found \"xml\\u{1b}[2J\"; \
+         accepted are \"text\" and \"json\"",
+            "claviger.toml:2: server.listen: found \"localhost:80\"; \
+         accepted is an IP address and a port, such as 127.0.0.1:7447 or [::1]:0",
+            "claviger.toml:8: sign_in.timeout_s: found 601; \
+         accepted is a number of seconds from 10 to 600",
+        ]
+    );
+}
+
+#[test]
+fn a229_refuses_a_bind_off_loopback_and_a_plain_http_address() {
+    for address in [
+        "0.0.0.0:7447",
+        "[::]:7447",
+        "192.168.1.2:80",
+        "[::ffff:8.8.8.8]:80",
+    ] {
+        let error = load(None, &[("CLAVIGER_SERVER_LISTEN", address)]).unwrap_err();
+        assert!(
+            error.to_string().contains("reverse proxy"),
+            "{address}: {error}"
+        );
+    }
+    for address in [
+        "127.0.0.1:0",
+        "[::1]:0",
+        "127.1.2.3:80",
+        "[::ffff:127.0.0.1]:80",
+    ] {
+        load(None, &[("CLAVIGER_SERVER_LISTEN", address)]).unwrap();
+    }
+    for url in [
+        "http://gateway.example",
+        "https://u:p@gateway.example",
+        "ftp://gateway.example",
+    ] {
+        load(None, &[("CLAVIGER_SERVER_PUBLIC_URL", url)]).unwrap_err();
+    }
+    for url in [
+        "http://127.0.0.1:7447",
+        "http://localhost:7447",
+        "https://gateway.example/x",
+    ] {
+        load(None, &[("CLAVIGER_SERVER_PUBLIC_URL", url)]).unwrap();
+    }
+}
+
+#[test]
+fn an_unknown_key_never_shows_its_value() {
+    let file = "[server]\nclient_secret = 'hunter2'\n[log]\nlevel = 'hunter2\n";
+    assert!(!problems(file, &[]).join("\n").contains("hunter2"));
+    let file = "[server]\nclient_secret = 'hunter2'\n";
+    let found = problems(file, &[("CLAVIGER_SERVER_SECRET", "hunter2")]);
+    assert_eq!(found.len(), 2);
+    assert!(!found.join("\n").contains("hunter2"));
+}
+
+#[test]
+fn broken_files_name_the_line() {
+    let found = problems("[server]\nlisten = \n", &[]);
+    assert!(found[0].starts_with("claviger.toml:2: "), "{found:?}");
+    let found = problems("listen = '127.0.0.1:1'\n", &[]);
+    assert_eq!(
+        found,
+        [
+            "claviger.toml:1: listen: found outside of a section; every key belongs under a [section]"
+        ]
+    );
+
+    let home = TempDir::new().unwrap();
+    let mut sources = sources(home.path(), None, &[]);
+    sources.config = Some(home.path().join("absent.toml"));
+    let error = Config::load(&sources).unwrap_err();
+    assert!(error.to_string().contains("absent.toml"), "{error}");
+    fs::write(home.path().join("absent.toml"), b"[log]\n\xff").unwrap();
+    let error = Config::load(&sources).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("absent.toml:2: found a byte that is not UTF-8"),
+        "{error}"
+    );
+}
+
+#[test]
+fn directories_follow_the_xdg_rules() {
+    let data_dir = |environment: &[(&str, &str)], flag: Option<&str>| {
+        let environment = environment
+            .iter()
+            .map(|(name, value)| (name.into(), value.into()));
+        let sources = Sources {
+            data_dir: flag.map(PathBuf::from),
+            environment: environment.collect(),
+            ..Sources::default()
+        };
+        Config::load(&sources).map(|config| config.data_dir.display().to_string())
+    };
+    let home = ("HOME", "/home/a");
+    assert_eq!(
+        data_dir(&[home], None).unwrap(),
+        "/home/a/.local/share/claviger"
+    );
+    assert_eq!(
+        data_dir(&[home, ("XDG_DATA_HOME", "/data")], None).unwrap(),
+        "/data/claviger"
+    );
+    let relative = [home, ("XDG_DATA_HOME", "data")];
+    assert_eq!(
+        data_dir(&relative, None).unwrap(),
+        "/home/a/.local/share/claviger"
+    );
+    let variable = [home, ("CLAVIGER_DATA_DIR", "/srv/c")];
+    assert_eq!(data_dir(&variable, None).unwrap(), "/srv/c");
+    assert_eq!(data_dir(&variable, Some("/flag")).unwrap(), "/flag");
+    assert!(data_dir(&[], Some("here")).unwrap().starts_with('/'));
+    let error = data_dir(&[], None).unwrap_err();
+    assert!(error.to_string().contains("--data-dir"), "{error}");
+    let error = data_dir(&[], Some(&"/x".repeat(60))).unwrap_err();
+    assert!(error.to_string().contains("admin socket"), "{error}");
+}
+
+#[test]
+fn a_quirk_file_is_found_beside_the_config_file() {
+    let home = TempDir::new().unwrap();
+    let file = "[issuers]\nquirks_file = 'quirks.toml'\n";
+    let sources = sources(home.path(), Some(file), &[]);
+    let error = Config::load(&sources).unwrap_err();
+    assert!(error.to_string().contains("no such file"), "{error}");
+    let quirks = home.path().join(".config/claviger/quirks.toml");
+    fs::write(&quirks, "").unwrap();
+    assert_eq!(
+        Config::load(&sources).unwrap().issuers.quirks_file,
+        Some(quirks)
+    );
+}
+
+#[test]
+fn every_key_is_documented_with_its_variable() {
+    let sources = [
+        ("egress", include_str!("../egress.rs")),
+        ("issuers", include_str!("../issuers.rs")),
+        ("limits", include_str!("../limits.rs")),
+        ("log", include_str!("../log.rs")),
+        ("server", include_str!("../server.rs")),
+        ("sign_in", include_str!("../sign_in.rs")),
+    ];
+    let config = load(None, &[]).unwrap();
+    let mut documented = 0;
+    for entry in config
+        .entries()
+        .iter()
+        .filter(|entry| entry.key != "data_dir")
+    {
+        let (section, key) = entry.key.split_once('.').unwrap();
+        let (_, text) = sources.iter().find(|(name, _)| *name == section).unwrap();
+        let variable = format!("/// `CLAVIGER_{section}_{key}`").to_uppercase();
+        assert!(text.to_uppercase().contains(&variable), "{variable}");
+        documented += 1;
+    }
+    let variables = sources
+        .iter()
+        .map(|(_, text)| text.matches("/// `CLAVIGER_").count());
+    assert_eq!(documented, variables.sum::<usize>());
+}
