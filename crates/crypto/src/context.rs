@@ -12,6 +12,8 @@ pub enum SealedFor {
     Header,
     /// Another key.
     Key,
+    /// The id of an upstream's MCP session, in the hands of a caller.
+    McpSession,
     /// Secrets of client information.
     Registration,
     /// A sign-in in flight.
@@ -41,6 +43,7 @@ impl SealedFor {
             Self::Credential => "claviger/credential/1",
             Self::Header => "claviger/header/1",
             Self::Key => "claviger/key/1",
+            Self::McpSession => "claviger/mcp-session/1",
             Self::Registration => "claviger/registration/1",
             Self::SignIn => "claviger/sign-in/1",
         }

@@ -32,6 +32,7 @@ fn context() -> impl Strategy<Value = Context> {
         Just(SealedFor::Credential),
         Just(SealedFor::Header),
         Just(SealedFor::Key),
+        Just(SealedFor::McpSession),
         Just(SealedFor::Registration),
         Just(SealedFor::SignIn),
     ];
