@@ -3,6 +3,7 @@
 pub use api_token::ApiToken;
 pub use connection::{Connection, PendingChallenge, Reason, Standing};
 pub use credential::{Credential, CredentialKey};
+pub use fault::Fault;
 pub use id::{
     AccountName, ApiTokenId, InvalidId, RegistrationId, ServerId, SignInId, TenantId, UserId,
 };
@@ -16,6 +17,7 @@ pub use time::Timestamp;
 mod api_token;
 mod connection;
 mod credential;
+mod fault;
 mod id;
 mod key;
 mod registration;
