@@ -20,12 +20,26 @@ pub struct Canary {
 impl Canary {
     /// Listens on a free port of 127.0.0.1.
     pub fn v4() -> Self {
-        Self::on(IpAddr::V4(Ipv4Addr::LOCALHOST)).expect("127.0.0.1 has a free port")
+        Self::on(IpAddr::V4(Ipv4Addr::LOCALHOST), 0).expect("127.0.0.1 has a free port")
     }
 
     /// Listens on a free port of `::1`; `None` where the machine has no IPv6.
     pub fn v6() -> Option<Self> {
-        Self::on(IpAddr::V6(Ipv6Addr::LOCALHOST))
+        Self::on(IpAddr::V6(Ipv6Addr::LOCALHOST), 0)
+    }
+
+    /// One canary on 127.0.0.1 and, where the machine has IPv6, one on `::1`, both on one port.
+    pub fn pair() -> (Self, Option<Self>) {
+        let Some(v6) = Self::v6() else {
+            return (Self::v4(), None);
+        };
+        for _ in 0..100 {
+            let v4 = Self::v4();
+            if let Some(v6) = Self::on(IpAddr::V6(Ipv6Addr::LOCALHOST), v4.port()) {
+                return (v4, Some(v6));
+            }
+        }
+        panic!("no port is free on both 127.0.0.1 and {}", v6.address)
     }
 
     /// Where it listens.
@@ -62,8 +76,8 @@ impl Canary {
         );
     }
 
-    fn on(ip: IpAddr) -> Option<Self> {
-        let listener = TcpListener::bind((ip, 0)).ok()?;
+    fn on(ip: IpAddr, port: u16) -> Option<Self> {
+        let listener = TcpListener::bind((ip, port)).ok()?;
         listener.set_nonblocking(true).ok()?;
         let address = listener.local_addr().ok()?;
         Some(Self {

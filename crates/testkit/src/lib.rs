@@ -17,6 +17,7 @@ pub use fetch::{Recorded, ScriptedFetch, form_pairs, json_answer, text_answer};
 pub use forward::{FakeForward, Forwarded, Streamed};
 pub use gate::Gate;
 pub use journal::MemoryJournal;
+pub use peer::{Duplex, RawPeer, Step, Wrap};
 pub use resolve::ScriptedResolve;
 pub use tasks::TokioTasks;
 
@@ -27,5 +28,6 @@ mod fetch;
 mod forward;
 mod gate;
 mod journal;
+mod peer;
 mod resolve;
 mod tasks;
