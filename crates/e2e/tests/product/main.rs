@@ -1,0 +1,17 @@
+//! The product as its users meet it: the binary, its files, its sockets and its exit codes.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "whole-product tests stand outside the doors, and fail loudly"
+)]
+
+mod admission;
+mod command_line;
+mod demo;
+mod first_start;
+mod one_refresh;
+mod sign_in;
+mod streaming;
+mod support;
