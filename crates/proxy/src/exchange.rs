@@ -1,0 +1,148 @@
+//! One forwarded call: attach, send, and once more if the credential was refused.
+
+use core::fmt;
+use core::time::Duration;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use claviger_broker::{Attach, Attachment, Missing, Refusal};
+use claviger_model::{Server, UserId};
+use claviger_ports::{Body, Clock, Forward, ForwardError, empty_body, full_body};
+use futures_util::future::{Either, select};
+use http::header::WWW_AUTHENTICATE;
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+
+use crate::request_headers;
+use crate::upstream::Upstream;
+
+/// Everything a call needs, owned: it may outlive the request that began it.
+pub(crate) struct Exchange {
+    pub(crate) attach: Arc<dyn Attach>,
+    pub(crate) forward: Arc<dyn Forward>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) head_timeout: Duration,
+    pub(crate) server: Arc<Server>,
+    pub(crate) user: UserId,
+    pub(crate) upstream: Upstream,
+    pub(crate) method: Method,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Option<Bytes>,
+    pub(crate) operation: String,
+}
+
+/// Why a call got no answer of the upstream.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Stop {
+    /// It could not be forwarded.
+    #[error("could not forward the call")]
+    Forward(#[source] ForwardError),
+    /// There is nothing to attach.
+    #[error("nothing can be attached")]
+    Missing(#[source] Missing),
+    /// The upstream refused twice, and nobody knows what is missing.
+    #[error("the upstream refused the call twice")]
+    RefusedTwice,
+}
+
+impl Exchange {
+    /// Runs the call. At most two requests go out, with the very same bytes (N6, G7).
+    pub(crate) async fn run(self) -> Result<Response<Body>, Stop> {
+        let attached = self.attach.attach(&self.server, &self.user).await;
+        let mut used = attached.map_err(Stop::Missing)?;
+        for _ in 0..MAX_ATTEMPTS {
+            let mut response = self.send(&used).await?;
+            let Some(refusal) = self.refusal(&response) else {
+                strip_echo(response.headers_mut(), &used);
+                return Ok(response);
+            };
+            drop(response);
+            let better = self
+                .attach
+                .refused(&self.server, &self.user, &used, &refusal)
+                .await;
+            used = better.map_err(Stop::Missing)?;
+        }
+        Err(Stop::RefusedTwice)
+    }
+
+    async fn send(&self, attachment: &Attachment) -> Result<Response<Body>, Stop> {
+        let body = self.body.as_ref();
+        let mut request =
+            Request::new(body.map_or_else(empty_body, |body| full_body(body.clone())));
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = self.upstream.uri.clone();
+        let headers = request.headers_mut();
+        headers.clone_from(&self.headers);
+        if let Some(body) = body {
+            request_headers::set_length(headers, body.len());
+        }
+        request_headers::attach(headers, attachment);
+        let forwarded = self.forward.forward(request, &self.upstream.reach);
+        let deadline = self.clock.sleep(self.head_timeout);
+        match select(forwarded, deadline).await {
+            Either::Left((answer, _)) => answer.map_err(Stop::Forward),
+            Either::Right(_) => Err(Stop::Forward(ForwardError::Timeout)),
+        }
+    }
+
+    fn refusal(&self, response: &Response<Body>) -> Option<Refusal> {
+        let status = response.status();
+        if !matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+            return None;
+        }
+        let values = response.headers().get_all(WWW_AUTHENTICATE).iter();
+        let www_authenticate: Vec<String> = values
+            .take(MAX_CHALLENGES)
+            .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+            .collect();
+        // RFC 6750 §3.1: a 403 is about the token only if its challenge says so; any other is the
+        // upstream's own business and passes.
+        let about_token = status == StatusCode::UNAUTHORIZED
+            || www_authenticate.iter().any(|value| {
+                let value = value.to_ascii_lowercase();
+                value.contains("bearer")
+                    && (value.contains("insufficient_scope") || value.contains("invalid_token"))
+            });
+        about_token.then(|| Refusal {
+            status,
+            www_authenticate,
+            operation: self.operation.clone(),
+        })
+    }
+}
+
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exchange")
+            .field("server", &self.server.slug)
+            .field("method", &self.method)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A143: a header that repeats the credential is dropped, whatever its name.
+fn strip_echo(headers: &mut HeaderMap, attachment: &Attachment) {
+    for (_, value) in &attachment.headers {
+        let secret = value.as_bytes();
+        let token = secret.rsplit(|byte| *byte == b' ').next().unwrap_or(secret);
+        if token.len() < MIN_ECHO {
+            continue;
+        }
+        let echoes: Vec<_> = headers
+            .iter()
+            .filter(|(_, value)| {
+                let mut windows = value.as_bytes().windows(token.len());
+                windows.any(|window| window == token)
+            })
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in echoes {
+            headers.remove(name);
+        }
+    }
+}
+
+const MAX_ATTEMPTS: usize = 2;
+const MAX_CHALLENGES: usize = 16;
+/// Shorter values stand in headers by chance.
+const MIN_ECHO: usize = 8;
