@@ -11,13 +11,15 @@ import { Refusal } from '../support/claviger.mjs';
 const HERE = dirname(fileURLToPath(import.meta.url));
 const VENV = resolve(HERE, '../.cache/peers-venv');
 export const NODE = join(HERE, 'node_modules/.bin/node');
-export const PYTHON = join(VENV, 'bin/python');
+export const PYTHON = process.env.CLAVIGER_TEST_PYTHON ?? join(VENV, 'bin/python');
 
 /** Whether the npm side is installed. */
 export const isInstalled = () => existsSync(NODE);
 
 /** Makes the Python environment where it is missing or its pins have changed. */
 export function ensurePython() {
+  // `cargo xtask test` has made one already.
+  if (process.env.CLAVIGER_TEST_PYTHON) return;
   const pins = readFileSync(join(HERE, 'requirements.txt'));
   const mark = createHash('sha256').update(pins).digest('hex');
   const stamp = join(VENV, 'pins.sha256');
