@@ -7,23 +7,20 @@ use std::sync::Arc;
 
 use claviger_model::Fault;
 use claviger_ports::Resolve;
-use tokio::sync::Semaphore;
 
 use crate::connector::Door;
 use crate::dial::{Dial, Dialer, SystemDial};
 use crate::pools::Pools;
 use crate::settings::EgressSettings;
 use crate::tls::client_config;
+use crate::turns::Turns;
 
 /// The only way out. It opens `Fetch` for small documents and `Forward` for streams.
 pub struct Egress {
     pub(crate) settings: EgressSettings,
     pub(crate) door: Arc<Door>,
     pub(crate) pools: Pools,
-    /// Turns for documents, which anybody may make us fetch.
-    pub(crate) document_turns: Semaphore,
-    /// Turns for token requests, which must not wait behind documents.
-    pub(crate) token_turns: Semaphore,
+    pub(crate) turns: Turns,
 }
 
 /// Why no door could be made.
@@ -70,15 +67,14 @@ impl Egress {
             source: source.into(),
         })?;
         let door = Arc::new(Door {
-            dialer: Dialer::new(resolver, dial, settings.own_addresses.clone()),
+            dialer: Dialer::new(resolver, dial, &settings),
             tls,
             connect_timeout: settings.connect_timeout,
             extra_ports: settings.extra_ports.clone(),
         });
         Ok(Arc::new(Self {
             pools: Pools::new(Arc::clone(&door), &settings),
-            document_turns: Semaphore::new(settings.concurrent_fetches),
-            token_turns: Semaphore::new(settings.concurrent_fetches),
+            turns: Turns::new(settings.concurrent_fetches),
             door,
             settings,
         }))

@@ -12,7 +12,6 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::Egress;
@@ -49,17 +48,13 @@ impl Egress {
         let limits = Limits::of(request.sink, &self.settings);
         let deadline = Instant::now() + limits.total;
         let target = Target::check(&request.url, reach, &self.settings.extra_ports)?;
-        let turns = match request.sink {
-            Sink::Token | Sink::Revocation => &self.token_turns,
-            _ => &self.document_turns,
-        };
-        // A045: a flood of documents to fetch waits here, and gives up having sent nothing.
-        let _turn =
-            timeout_at(deadline, turn(turns))
-                .await
-                .unwrap_or(Err(FetchError::Connect {
-                    reason: "too many requests at once",
-                }))?;
+        // A flood waits here and gives up unsent, while there is still time to be sent.
+        let patience = Instant::now() + limits.total / 2;
+        let _turn = timeout_at(patience, self.turns.take(request.sink))
+            .await
+            .unwrap_or(Err(FetchError::Connect {
+                reason: "too many requests at once",
+            }))?;
         let request = outbound(request, &target)?;
         let exchange = self.exchange(request, reach);
         let Ok(response) = timeout_at(deadline, Box::pin(exchange)).await else {
@@ -126,13 +121,6 @@ impl Egress {
         let left = deadline.saturating_duration_since(Instant::now());
         left.min(self.settings.probe_body_timeout)
     }
-}
-
-async fn turn(turns: &Semaphore) -> Result<tokio::sync::SemaphorePermit<'_>, FetchError> {
-    let turn = turns.acquire().await;
-    turn.or(Err(FetchError::Connect {
-        reason: "no requests are taken",
-    }))
 }
 
 fn outbound(request: FetchRequest, target: &Target) -> Result<Request<Full<Bytes>>, FetchError> {

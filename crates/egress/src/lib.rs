@@ -25,3 +25,4 @@ mod resolve;
 mod settings;
 mod target;
 mod tls;
+mod turns;

@@ -1,6 +1,8 @@
 //! Kept connections, apart by reach.
 
+use core::time::Duration;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use claviger_ports::{Body, Reach};
@@ -21,6 +23,7 @@ pub(crate) struct Pools {
     door: Arc<Door>,
     builder: Builder,
     most: usize,
+    asked: AtomicU64,
     by_reach: Mutex<BTreeMap<Reach, Pool>>,
 }
 
@@ -40,6 +43,9 @@ impl Pools {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(settings.idle_timeout)
             .pool_max_idle_per_host(settings.idle_per_host)
+            // A shared connection that died in silence would hold up every request until its deadline.
+            .http2_keep_alive_interval(PING_INTERVAL)
+            .http2_keep_alive_timeout(PING_TIMEOUT)
             // A kept connection may have been closed meanwhile. Only a request of which no byte was
             // written is handed back by hyper, and only that one is written again.
             .retry_canceled_requests(true);
@@ -47,6 +53,7 @@ impl Pools {
             door,
             builder,
             most: settings.pools.max(1),
+            asked: AtomicU64::new(0),
             by_reach: Mutex::default(),
         }
     }
@@ -54,7 +61,7 @@ impl Pools {
     /// The client for this reach.
     pub(crate) fn client(&self, reach: &Reach) -> PooledClient {
         let mut pools = self.pools();
-        let now = pools.values().map(|pool| pool.used_at).max().unwrap_or(0) + 1;
+        let now = self.asked.fetch_add(1, Ordering::Relaxed);
         if let Some(pool) = pools.get_mut(reach) {
             pool.used_at = now;
             return pool.client.clone();
@@ -84,3 +91,6 @@ impl Pools {
         self.by_reach.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+const PING_INTERVAL: Duration = Duration::from_secs(30);
+const PING_TIMEOUT: Duration = Duration::from_secs(10);

@@ -1,7 +1,7 @@
 //! What may be set about outbound connections.
 
 use core::time::Duration;
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 
 use claviger_model::Fault;
 use rustls::pki_types::CertificateDer;
@@ -37,6 +37,10 @@ pub struct EgressSettings {
     pub extra_ports: Vec<u16>,
     /// Sockets we listen on ourselves; they are never dialled.
     pub own_addresses: Vec<SocketAddr>,
+    /// The /96 prefix of this network's NAT64, if it has one. Addresses below it are judged by the
+    /// IPv4 address they carry; without it they are refused, and so is every host that only NAT64
+    /// reaches.
+    pub nat64_prefix: Option<Ipv6Addr>,
     /// Whom TLS trusts.
     pub tls: TlsSettings,
 }
@@ -84,6 +88,7 @@ impl Default for EgressSettings {
             concurrent_fetches: 64,
             extra_ports: vec![8443],
             own_addresses: Vec::new(),
+            nat64_prefix: None,
             tls: TlsSettings::default(),
         }
     }

@@ -174,8 +174,11 @@ const MAX_URL_BYTES: usize = 2_048;
 #[cfg(test)]
 mod tests {
     use claviger_ports::Reach;
+    use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
+    use url::Host;
 
     use super::Target;
+    use crate::name::refuse_name;
     use crate::refusal::Refusal;
 
     fn check(text: &str) -> Result<String, Refusal> {
@@ -267,6 +270,39 @@ mod tests {
             "http://a.localhost/",
         ] {
             assert!(Target::check(other, &reach, &[]).is_err(), "{other}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_check_panic(text in ".*", reached in ".*") {
+            let reach = Reach::public().with_private_host(&reached);
+            if let Ok(target) = Target::check(&text, &reach, &[]) {
+                prop_assert!(target.uri().is_ok());
+            }
+        }
+
+        // What is admitted is read in the same way by the parser that sends it, and by this check
+        // once more when the connection is made.
+        #[test]
+        fn what_is_admitted_means_the_same_to_every_parser(
+            text in r"(https|HTTPS|http)://[a-zA-Z0-9\[\]:.@%_\\-]{0,24}(:[0-9]{0,5})?[/?#]?[a-z/.%@:\\]{0,12}"
+        ) {
+            let reach = Reach::public();
+            let Ok(target) = Target::check(&text, &reach, &[8443]) else {
+                return Ok(());
+            };
+            let uri = target.uri().unwrap();
+            let host = target.host.to_string();
+            prop_assert_eq!(uri.host(), Some(host.as_str()));
+            prop_assert_eq!(uri.port_u16().unwrap_or(443), target.port);
+            prop_assert_eq!(uri.scheme_str(), Some("https"));
+            let again = Target::check(&uri.to_string(), &reach, &[8443]).unwrap();
+            prop_assert_eq!(&again.host, &target.host);
+            prop_assert_eq!(again.port, target.port);
+            if let Host::Domain(name) = &target.host {
+                prop_assert_eq!(refuse_name(name), None);
+            }
         }
     }
 }

@@ -92,6 +92,14 @@ impl FakeForward {
         Streamed { chunks }
     }
 
+    /// The next response of the script itself, for a test that serves it by other means.
+    #[track_caller]
+    pub fn take_response(&self) -> Response<Body> {
+        let next = self.state().script.pop_front();
+        let (answer, _) = next.expect("a response is scripted");
+        answer.expect("a response is scripted, not a failure")
+    }
+
     /// All requests so far, oldest first.
     pub fn requests(&self) -> Vec<Forwarded> {
         self.state().requests.clone()

@@ -29,11 +29,19 @@ struct V6Range {
     prefix: u32,
 }
 
-/// Classifies one address.
-pub(crate) fn classify(address: IpAddr) -> AddressClass {
-    match address {
-        IpAddr::V4(v4) => classify_v4(v4),
-        IpAddr::V6(v6) => classify_v6(v6),
+/// Classifies one address. `nat64` is the /96 prefix through which this network reaches IPv4.
+pub(crate) fn classify(address: IpAddr, nat64: Option<Ipv6Addr>) -> AddressClass {
+    match (address, nat64) {
+        (IpAddr::V4(v4), _) => classify_v4(v4),
+        (IpAddr::V6(v6), Some(prefix)) if v6.to_bits() >> 32 == prefix.to_bits() >> 32 => {
+            let [.., a, b, c, d] = v6.octets();
+            // RFC 6052 §3.1: a translator leads out; a private address behind it is a trick.
+            match classify_v4(Ipv4Addr::new(a, b, c, d)) {
+                AddressClass::Public => AddressClass::Public,
+                AddressClass::Private | AddressClass::Forbidden => AddressClass::Forbidden,
+            }
+        }
+        (IpAddr::V6(v6), _) => classify_v6(v6),
     }
 }
 

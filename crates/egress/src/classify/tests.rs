@@ -9,7 +9,7 @@ use super::{AddressClass, CLOUD_V4, CLOUD_V6, V4_RANGES, V6_SPECIAL, classify};
 #[track_caller]
 fn check(address: &str, expected: AddressClass) {
     let address: IpAddr = address.parse().unwrap();
-    assert_eq!(classify(address), expected, "{address}");
+    assert_eq!(classify(address, None), expected, "{address}");
 }
 
 #[test]
@@ -98,14 +98,14 @@ fn b14_refuses_every_special_form_for_everybody() {
 fn a001_metadata_services_of_clouds_are_never_opened() {
     for address in CLOUD_V4 {
         assert_eq!(
-            classify(address.into()),
+            classify(address.into(), None),
             AddressClass::Forbidden,
             "{address}"
         );
     }
     for address in CLOUD_V6 {
         assert_eq!(
-            classify(address.into()),
+            classify(address.into(), None),
             AddressClass::Forbidden,
             "{address}"
         );
@@ -120,7 +120,7 @@ fn each_range_ends_where_it_says() {
         let last = first | !mask;
         for inside in [first, last, first + (last - first) / 2] {
             assert_ne!(
-                classify(Ipv4Addr::from_bits(inside).into()),
+                classify(Ipv4Addr::from_bits(inside).into(), None),
                 AddressClass::Public,
                 "{}",
                 Ipv4Addr::from_bits(inside)
@@ -130,9 +130,49 @@ fn each_range_ends_where_it_says() {
         for outside in neighbors.into_iter().flatten() {
             let address = Ipv4Addr::from_bits(outside);
             let held = V4_RANGES.iter().any(|other| other.holds(address));
-            let public = classify(address.into()) == AddressClass::Public;
+            let public = classify(address.into(), None) == AddressClass::Public;
             assert_ne!(public, held, "{address}");
         }
+    }
+}
+
+#[test]
+fn each_ipv6_range_ends_where_it_says() {
+    for range in V6_SPECIAL {
+        let mask = u128::MAX << (128 - range.prefix);
+        let first = range.base.to_bits() & mask;
+        let last = first | !mask;
+        for inside in [first, last, first + (last - first) / 2] {
+            let class = classify(Ipv6Addr::from_bits(inside).into(), None);
+            assert_eq!(
+                class,
+                AddressClass::Forbidden,
+                "{}",
+                Ipv6Addr::from_bits(inside)
+            );
+        }
+        for outside in [first - 1, last + 1] {
+            let address = Ipv6Addr::from_bits(outside);
+            let held = V6_SPECIAL.iter().any(|other| other.holds(address));
+            let public = classify(address.into(), None) == AddressClass::Public;
+            assert_ne!(public, held, "{address}");
+        }
+    }
+}
+
+#[test]
+fn a_networks_own_nat64_is_judged_by_what_it_carries() {
+    let prefix = Some("64:ff9b::".parse().unwrap());
+    for (address, expected) in [
+        ("64:ff9b::808:808", AddressClass::Public),
+        ("64:ff9b::7f00:1", AddressClass::Forbidden),
+        ("64:ff9b::a00:1", AddressClass::Forbidden),
+        ("64:ff9b::a9fe:a9fe", AddressClass::Forbidden),
+        ("64:ff9b:1::808:808", AddressClass::Forbidden),
+        ("64:ff9b::1:808:808", AddressClass::Forbidden),
+    ] {
+        let address: IpAddr = address.parse().unwrap();
+        assert_eq!(classify(address, prefix), expected, "{address}");
     }
 }
 
@@ -182,7 +222,7 @@ proptest! {
             special_v6().prop_map(IpAddr::from),
         ]
     ) {
-        prop_assert_ne!(classify(address), AddressClass::Public);
+        prop_assert_ne!(classify(address, None), AddressClass::Public);
     }
 
     // Whatever the inner address is: a form that hides it is refused as a form.
@@ -192,14 +232,14 @@ proptest! {
         prefix in any::<u64>(),
         form in 0_usize..9,
     ) {
-        prop_assert_ne!(classify(embedded(v4, prefix, form).into()), AddressClass::Public);
+        prop_assert_ne!(classify(embedded(v4, prefix, form).into(), None), AddressClass::Public);
     }
 
     #[test]
     fn prop5_nothing_outside_global_unicast_is_public(bits in any::<u128>()) {
         let address = Ipv6Addr::from_bits(bits & !(0b111 << 125) | (u128::from(bits >> 125 != 1) << 127));
         if address.to_bits() >> 125 != 1 {
-            prop_assert_ne!(classify(address.into()), AddressClass::Public);
+            prop_assert_ne!(classify(address.into(), None), AddressClass::Public);
         }
     }
 }

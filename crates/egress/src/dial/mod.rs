@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use claviger_ports::Resolve;
@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use url::Host;
 
+use crate::EgressSettings;
 use crate::classify::{AddressClass, classify};
 use crate::refusal::Refusal;
 use crate::target::Target;
@@ -30,6 +31,7 @@ pub(crate) struct Dialer {
     resolver: Arc<dyn Resolve>,
     dial: Arc<dyn Dial>,
     own: RwLock<Vec<SocketAddr>>,
+    nat64_prefix: Option<Ipv6Addr>,
 }
 
 // === impl SystemDial ===
@@ -46,12 +48,13 @@ impl Dialer {
     pub(crate) fn new(
         resolver: Arc<dyn Resolve>,
         dial: Arc<dyn Dial>,
-        own: Vec<SocketAddr>,
+        settings: &EgressSettings,
     ) -> Self {
         Self {
             resolver,
             dial,
-            own: RwLock::new(own),
+            own: RwLock::new(settings.own_addresses.clone()),
+            nat64_prefix: settings.nat64_prefix,
         }
     }
 
@@ -91,7 +94,7 @@ impl Dialer {
         let mut vetted = Vec::with_capacity(addresses.len());
         // A010: one bad answer refuses all, or an attacker needs only patience.
         for ip in addresses {
-            match classify(ip) {
+            match classify(ip, self.nat64_prefix) {
                 AddressClass::Public => {}
                 AddressClass::Private if target.is_opened => {}
                 AddressClass::Private => {

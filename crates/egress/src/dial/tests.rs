@@ -10,6 +10,7 @@ use futures_util::future::BoxFuture;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::{Dial, Dialer, SystemDial, alternated};
+use crate::EgressSettings;
 use crate::refusal::Refusal;
 use crate::target::Target;
 
@@ -63,8 +64,11 @@ async fn a009_b16_dials_only_the_vetted_address_in_a_thousand_rounds() {
         "rebind.example",
         answers.iter().cycle().take(rounds).cloned(),
     );
-    let own = Vec::new();
-    let dialer = Dialer::new(Arc::clone(&resolve) as _, Arc::clone(&dial) as _, own);
+    let dialer = Dialer::new(
+        Arc::clone(&resolve) as _,
+        Arc::clone(&dial) as _,
+        &EgressSettings::default(),
+    );
     let target = target("https://rebind.example/", &Reach::public());
     for round in 0..rounds {
         let outcome = dialer.connect(&target).await;
@@ -105,7 +109,7 @@ async fn a010_a_mixed_answer_is_refused_in_any_order() {
         let dial = recording(None, &[]);
         let resolve = Arc::new(ScriptedResolve::new());
         resolve.host("mixed.example", ips(&answer));
-        let dialer = Dialer::new(resolve, Arc::clone(&dial) as _, Vec::new());
+        let dialer = Dialer::new(resolve, Arc::clone(&dial) as _, &EgressSettings::default());
         let outcome = dialer
             .connect(&target("https://mixed.example/", &Reach::public()))
             .await;
@@ -126,7 +130,7 @@ async fn an_opened_host_still_never_reaches_reserved_addresses() {
         let dial = recording(None, &[]);
         let resolve = Arc::new(ScriptedResolve::new());
         resolve.host("inside.example", ips(&[answer]));
-        let dialer = Dialer::new(resolve, Arc::clone(&dial) as _, Vec::new());
+        let dialer = Dialer::new(resolve, Arc::clone(&dial) as _, &EgressSettings::default());
         let outcome = dialer
             .connect(&target("http://inside.example/", &reach))
             .await;
@@ -157,7 +161,10 @@ async fn a026_our_own_sockets_are_never_dialled() {
         let dialer = Dialer::new(
             Arc::clone(&resolve) as _,
             Arc::clone(&dial) as _,
-            vec![own.parse().unwrap()],
+            &EgressSettings {
+                own_addresses: vec![own.parse().unwrap()],
+                ..EgressSettings::default()
+            },
         );
         let outcome = dialer.connect(&target(url, &reach)).await.unwrap_err();
         let refused = outcome == Refusal::Blocked("the address is our own");
@@ -172,7 +179,7 @@ async fn a026_a_listener_on_all_interfaces_is_recognized_by_its_own_end() {
     let address = listener.local_addr().unwrap();
     let resolve = Arc::new(ScriptedResolve::new());
     let own: SocketAddr = format!("0.0.0.0:{}", address.port()).parse().unwrap();
-    let dialer = Dialer::new(resolve, Arc::new(SystemDial), Vec::new());
+    let dialer = Dialer::new(resolve, Arc::new(SystemDial), &EgressSettings::default());
     let stream = TcpStream::connect(address).await.unwrap();
     assert!(!dialer.reached_itself(&stream));
     dialer.add_own(own);
@@ -188,7 +195,7 @@ async fn the_next_address_is_tried_when_one_refuses() {
     );
     let resolve = Arc::new(ScriptedResolve::new());
     resolve.host("many.example", ips(&["2606:4700::1", "1.1.1.1", "8.8.8.8"]));
-    let dialer = Dialer::new(resolve, Arc::clone(&dial) as _, Vec::new());
+    let dialer = Dialer::new(resolve, Arc::clone(&dial) as _, &EgressSettings::default());
     dialer
         .connect(&target("https://many.example/", &Reach::public()))
         .await
@@ -200,7 +207,7 @@ async fn the_next_address_is_tried_when_one_refuses() {
 async fn a_name_without_addresses_is_no_connection() {
     let resolve = Arc::new(ScriptedResolve::new());
     resolve.host("empty.example", []);
-    let dialer = Dialer::new(resolve, recording(None, &[]), Vec::new());
+    let dialer = Dialer::new(resolve, recording(None, &[]), &EgressSettings::default());
     for url in ["https://empty.example/", "https://unknown.example/"] {
         let outcome = dialer.connect(&target(url, &Reach::public())).await;
         assert_eq!(

@@ -122,11 +122,16 @@ async fn a013_a_head_that_never_ends_or_never_comes_meets_the_deadline() {
             Step::Send(b"HTTP/1.1 200 OK\r\nx: ".to_vec()),
             Step::Drip(b"y".to_vec(), Duration::from_millis(20)),
         ],
+        vec![Step::Drip(
+            b"HTTP/1.1 100 Continue\r\n\r\n".to_vec(),
+            Duration::from_millis(20),
+        )],
     ] {
         let peer = RawPeer::start(move |_| steps.clone()).await;
         let error = fetch(&peer, Sink::KeySet).await.unwrap_err();
         assert_eq!(error, FetchError::Timeout);
         assert!(!error.surely_unsent());
+        peer.disconnected(1).await;
     }
 }
 
@@ -230,9 +235,10 @@ async fn a_peer_that_does_not_shake_hands_is_given_up_and_surely_unsent() {
     );
 }
 
-// A045: documents wait for their turn and give up unsent; token requests have turns of their own.
+// The bounded concurrency A045 asks for: documents wait for their turn and give up unsent, and each
+// kind of request has turns of its own.
 #[tokio::test]
-async fn a045_a_flood_of_documents_does_not_hold_up_a_token() {
+async fn a_flood_of_documents_does_not_hold_up_a_token() {
     let slow = RawPeer::start(|_| vec![Step::Hang]).await;
     let issuer = RawPeer::start(|_| Step::answer(200, JSON, b"{}")).await;
     let door = egress(ScriptedResolve::new(), |settings| {
@@ -242,11 +248,14 @@ async fn a045_a_flood_of_documents_does_not_hold_up_a_token() {
     let reach = loopback();
     let document = || FetchRequest::get(Sink::ClientDocument, slow.url("/"));
     let token = FetchRequest::post(Sink::Token, issuer.url("/token"), "a=b");
-    let (first, second, token) = tokio::join!(
+    let metadata = FetchRequest::get(Sink::IssuerMetadata, issuer.url("/metadata"));
+    let (first, second, token, metadata) = tokio::join!(
         door.fetch(document(), &reach),
         door.fetch(document(), &reach),
         door.fetch(token, &reach),
+        door.fetch(metadata, &reach),
     );
+    assert_eq!(metadata.unwrap().status, 200);
     assert_eq!(first.unwrap_err(), FetchError::Timeout);
     assert!(second.unwrap_err().surely_unsent());
     assert_eq!(token.unwrap().status, 200);

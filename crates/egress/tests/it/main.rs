@@ -3,6 +3,7 @@
 
 mod forward;
 mod hostile;
+mod http2;
 mod limits;
 mod proxy_environment;
 mod reach;

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use claviger_egress::{Egress, EgressSettings, InvalidPem, TlsSettings};
 use claviger_ports::{Fetch, FetchError, FetchRequest, Forward, ForwardError, Reach, Sink};
 use claviger_testkit::{Duplex, RawPeer, ScriptedResolve, Step, Wrap};
-use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::version::{TLS12, TLS13};
+use rustls::{ServerConfig, SupportedProtocolVersion};
 use tokio_rustls::TlsAcceptor;
 
 use crate::{egress, get, named_url, resolve_to_loopback};
@@ -19,7 +19,16 @@ const PEER: &[u8] = include_bytes!("../data/peer.pem");
 const EXPIRED: &[u8] = include_bytes!("../data/expired.pem");
 const KEY: &[u8] = include_bytes!("../data/peer.key.pem");
 
-fn over_tls(certificate: &[u8], versions: &[&'static rustls::SupportedProtocolVersion]) -> Wrap {
+/// A server with the good certificate that speaks these protocols.
+pub(crate) fn server_config(alpn: &[&[u8]]) -> ServerConfig {
+    config(PEER, &[&TLS13], alpn)
+}
+
+fn config(
+    certificate: &[u8],
+    versions: &[&'static SupportedProtocolVersion],
+    alpn: &[&[u8]],
+) -> ServerConfig {
     let certificate = CertificateDer::from_pem_slice(certificate).unwrap();
     let provider = Arc::new(aws_lc_rs::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
@@ -31,7 +40,12 @@ fn over_tls(certificate: &[u8], versions: &[&'static rustls::SupportedProtocolVe
             PrivateKeyDer::from_pem_slice(KEY).unwrap(),
         )
         .unwrap();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
+    config
+}
+
+fn over_tls(certificate: &[u8], versions: &[&'static SupportedProtocolVersion]) -> Wrap {
+    let config = config(certificate, versions, &[b"http/1.1"]);
     let acceptor = TlsAcceptor::from(Arc::new(config));
     Arc::new(move |stream| {
         let acceptor = acceptor.clone();
