@@ -69,3 +69,30 @@ async fn no_secret_reaches_the_terminal() {
         assert!(!all.contains(secret), "{secret} in:\n{all}");
     }
 }
+
+#[tokio::test]
+async fn m12_a_pasted_callback_finishes_the_sign_in() {
+    let claviger = Claviger::new();
+    let upstream = Upstream::protected(LIFE).await;
+    claviger.add("up", &upstream.url()).await;
+
+    let ended = claviger.sign_in_by_pasting("up").await;
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert_eq!(ended.lines().last().unwrap()["outcome"], "success");
+    assert_eq!(upstream.counts().redemptions, 1);
+}
+
+#[tokio::test]
+async fn a_person_who_says_no_is_believed() {
+    let claviger = Claviger::new();
+    let upstream = Upstream::protected(LIFE).await;
+    upstream.deny();
+    claviger.add("up", &upstream.url()).await;
+
+    let ended = claviger.sign_in("up").await;
+    assert_eq!(ended.code, 3, "{ended:?}");
+    let last = ended.lines().pop().unwrap();
+    assert_eq!(last["outcome"], "denied", "{last}");
+    assert_ne!(last["standing"], "connected", "{last}");
+    assert_eq!(upstream.counts().redemptions, 0);
+}

@@ -7,11 +7,11 @@ use std::process::Stdio;
 
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
-use super::http::browse;
+use super::http::{ask, browse, get};
 
 /// Longer than any command of these tests may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -95,6 +95,15 @@ impl Claviger {
 
     /// Signs in by `claviger login`, playing the browser.
     pub(crate) async fn sign_in(&self, slug: &str) -> Ended {
+        self.sign_in_by(slug, false).await
+    }
+
+    /// Signs in as a person does whose browser cannot reach this machine: by pasting.
+    pub(crate) async fn sign_in_by_pasting(&self, slug: &str) -> Ended {
+        self.sign_in_by(slug, true).await
+    }
+
+    async fn sign_in_by(&self, slug: &str, pastes: bool) -> Ended {
         let mut child = self
             .command(&["login", slug, "--no-browser", "--json"])
             .stdin(Stdio::piped())
@@ -102,6 +111,7 @@ impl Claviger {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut stdout = String::new();
         let all = async {
@@ -109,13 +119,22 @@ impl Claviger {
                 stdout.push_str(&line);
                 stdout.push('\n');
                 let value: Value = serde_json::from_str(&line).expect("a JSON object per line");
-                if let Some(url) = value["authorization_url"].as_str() {
+                let Some(url) = value["authorization_url"].as_str() else {
+                    continue;
+                };
+                if pastes {
+                    let answer = ask(get(url)).await;
+                    let callback = answer.header("location").expect("a way back");
+                    stdin.write_all(callback.as_bytes()).await.unwrap();
+                    stdin.write_all(b"\n").await.unwrap();
+                } else {
                     browse(url).await;
                 }
             }
             child.wait().await.unwrap()
         };
         let status = timeout(PATIENCE, all).await.expect("the sign-in ends");
+        drop(stdin);
         let mut stderr = String::new();
         let mut talk = child.stderr.take().unwrap();
         talk.read_to_string(&mut stderr).await.unwrap();

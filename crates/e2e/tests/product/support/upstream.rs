@@ -59,6 +59,8 @@ struct State {
     access: BTreeMap<String, Instant>,
     refresh: Option<String>,
     seen: Vec<String>,
+    /// The person says no.
+    denies: bool,
     /// The stream that waits for its second event.
     waiting: Option<(mpsc::Sender<Bytes>, Bytes)>,
 }
@@ -122,6 +124,11 @@ impl Upstream {
     /// The `Authorization` headers that arrived at the MCP endpoint.
     pub(crate) fn authorizations(&self) -> Vec<String> {
         self.shared.state().seen.clone()
+    }
+
+    /// From now on the person says no.
+    pub(crate) fn deny(&self) {
+        self.shared.state().denies = true;
     }
 
     /// Lets the tool `stream` send its second event, and end. False if nobody reads any more.
@@ -207,11 +214,16 @@ impl Shared {
         document(StatusCode::CREATED, &answer)
     }
 
-    /// Says yes at once.
+    /// Says yes or no at once.
     fn authorize(&self, query: &BTreeMap<String, String>) -> Out {
         let mut back = Url::parse(&query["redirect_uri"]).unwrap();
+        let (name, value) = if self.state().denies {
+            ("error", "access_denied")
+        } else {
+            ("code", "the-code")
+        };
         back.query_pairs_mut()
-            .append_pair("code", "the-code")
+            .append_pair(name, value)
             .append_pair("state", &query["state"])
             .append_pair("iss", &self.origin);
         let mut response = document(StatusCode::FOUND, &json!({}));
