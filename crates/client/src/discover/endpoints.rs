@@ -1,0 +1,157 @@
+//! Whether what an issuer publishes about itself may be used.
+//!
+//! A018 wants endpoints on the issuer's own origin. Real issuers put the token endpoint or the
+//! authorization page on another host of theirs (Google, Figma, Cognito), so one foreign origin is
+//! noted and taken: it gains an attacker nothing, because an issuer that a server names may as well
+//! serve everything itself, because assertions name the issuer as their only audience, and because
+//! client information is kept by issuer. Three different origins are refused without an entry in
+//! the quirk file: that is the shape in which an honest page is combined with a foreign token
+//! endpoint under a third name.
+
+use claviger_model::Grant;
+use claviger_ports::Reach;
+use claviger_wire::{Deviation, IssuerMetadata, is_loopback, parse_web_url, same_origin};
+use url::Url;
+
+use super::error::shown;
+use super::{Discover, DiscoverError};
+use crate::event::{Event, EventOutcome, Stage};
+use crate::machine::Io;
+
+pub(super) fn check(
+    io: &Io,
+    input: &Discover,
+    metadata: IssuerMetadata,
+    deviations: &mut Vec<Deviation>,
+) -> Result<IssuerMetadata, DiscoverError> {
+    let mut own = Vec::new();
+    let place = metadata.token_endpoint.clone();
+    let checked = check_all(input, metadata, &mut own);
+    let event = Event::new(Stage::Endpoints, "C-42, C-69, A018 (RFC 8414 §2)").at_place(&place);
+    io.tell(match &checked {
+        Ok(_) => event.deviations(&own),
+        Err(error) => event
+            .outcome(EventOutcome::Refused)
+            .note(error.to_string())
+            .deviations(&own),
+    });
+    deviations.append(&mut own);
+    checked
+}
+
+fn check_all(
+    input: &Discover,
+    mut metadata: IssuerMetadata,
+    deviations: &mut Vec<Deviation>,
+) -> Result<IssuerMetadata, DiscoverError> {
+    let issuer = shown(&metadata.issuer);
+    let bad = |which, why| DiscoverError::Endpoint {
+        issuer: issuer.clone(),
+        which,
+        why,
+    };
+    let token = admit(&metadata.token_endpoint, &input.reach)
+        .ok_or_else(|| bad("token", "it is neither https nor on this machine"))?;
+    let authorization = match &metadata.authorization_endpoint {
+        Some(text) => Some(
+            admit(text, &input.reach)
+                .ok_or_else(|| bad("authorization", "it is neither https nor on this machine"))?,
+        ),
+        None => None,
+    };
+    if input.grant == Grant::AuthorizationCode {
+        if authorization.is_none() {
+            return Err(bad("authorization", "the issuer has none"));
+        }
+        check_s256(input, &metadata, deviations)?;
+    }
+    check_origins(input, &metadata, &token, authorization.as_ref(), deviations)
+        .map_err(|why| bad("token", why))?;
+    for (field, slot) in [
+        ("registration_endpoint", &mut metadata.registration_endpoint),
+        ("revocation_endpoint", &mut metadata.revocation_endpoint),
+    ] {
+        if slot
+            .as_ref()
+            .is_some_and(|text| admit(text, &input.reach).is_none())
+        {
+            *slot = None;
+            deviations.push(Deviation::of("C-69", "plain http, not used", field));
+        }
+    }
+    Ok(metadata)
+}
+
+/// C-42, A020: a list without S256 is a no; no list is a no as well, but for issuers that the
+/// quirk file knows to do it all the same (Q32). `plain` is never used.
+fn check_s256(
+    input: &Discover,
+    metadata: &IssuerMetadata,
+    deviations: &mut Vec<Deviation>,
+) -> Result<(), DiscoverError> {
+    let listed = metadata.code_challenge_methods_supported.as_ref();
+    let offered = match listed {
+        Some(list) => list.iter().any(|one| one == "S256"),
+        None => input.quirks.of(&metadata.issuer).s256_unadvertised,
+    };
+    if !offered {
+        return Err(DiscoverError::NoS256 {
+            issuer: shown(&metadata.issuer),
+        });
+    }
+    if listed.is_none() {
+        deviations.push(Deviation::new("Q32", "S256 is not advertised"));
+    }
+    Ok(())
+}
+
+fn check_origins(
+    input: &Discover,
+    metadata: &IssuerMetadata,
+    token: &Url,
+    authorization: Option<&Url>,
+    deviations: &mut Vec<Deviation>,
+) -> Result<(), &'static str> {
+    let Ok(issuer) = parse_web_url(&metadata.issuer) else {
+        // An alias of the quirk file may hold a template (Entra); then its hosts are there too.
+        return Ok(());
+    };
+    let quirk = input.quirks.of(&metadata.issuer);
+    let known = |url: &Url| {
+        same_origin(url, &issuer)
+            || (url.scheme() == "https"
+                && url
+                    .host_str()
+                    .is_some_and(|host| quirk.allows_endpoint_host(host)))
+    };
+    let mut foreign: Vec<&Url> = Vec::new();
+    for (field, url) in [
+        ("token_endpoint", Some(token)),
+        ("authorization_endpoint", authorization),
+    ] {
+        let Some(url) = url.filter(|url| !known(url)) else {
+            continue;
+        };
+        deviations.push(Deviation::of("A018", "not on the issuer's origin", field));
+        if !foreign.iter().any(|one| same_origin(one, url)) {
+            foreign.push(url);
+        }
+    }
+    if foreign.len() > 1 {
+        return Err(
+            "issuer, authorization page and token endpoint are on three origins; \
+             list them as endpoint_hosts in the quirk file if they belong together",
+        );
+    }
+    Ok(())
+}
+
+/// C-69: https, or plain http to this machine or to hosts the operator opened for this server.
+fn admit(text: &str, reach: &Reach) -> Option<Url> {
+    let url = parse_web_url(text).ok()?;
+    let plain_allowed = is_loopback(&url)
+        || url
+            .host_str()
+            .is_some_and(|host| reach.allows_private(host));
+    (url.scheme() == "https" || plain_allowed).then_some(url)
+}
