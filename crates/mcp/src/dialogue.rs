@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
 use crate::header::{MCP_METHOD, MCP_NAME, MCP_PROTOCOL_VERSION, MCP_SESSION_ID, encode};
-use crate::version;
+use crate::{ParamHeaders, version};
 
 /// One request to be sent by `POST`.
 #[derive(Debug, Clone)]
@@ -102,6 +102,20 @@ impl Dialogue {
             "tools/call",
             json!({ "name": name, "arguments": arguments }),
         )
+    }
+
+    /// Calls a tool whose schema mirrors arguments into headers; others ignore them (T-10).
+    pub fn call_mirrored_tool(
+        &mut self,
+        name: &str,
+        arguments: &Value,
+        mirrored: &ParamHeaders,
+    ) -> Outgoing {
+        let mut call = self.call_tool(name, arguments);
+        if self.is_stateless() {
+            call.headers.extend(mirrored.headers(arguments));
+        }
+        call
     }
 
     /// Any other request.
@@ -220,6 +234,18 @@ mod tests {
             assert_eq!(headers[MCP_SESSION_ID], "s1");
             assert_eq!(headers[MCP_PROTOCOL_VERSION], "2025-06-18");
             assert!(!headers.contains_key(MCP_NAME));
+        }
+    }
+
+    #[test]
+    fn t10_arguments_are_mirrored_in_the_modern_era_only() {
+        let schema = json!({"properties": {"a": {"type": "string", "x-mcp-header": "A"}}});
+        let mirrored = ParamHeaders::of(&schema).unwrap();
+        for (version, expected) in [("2026-07-28", 1), ("2025-11-25", 0)] {
+            let mut dialogue = Dialogue::new(version, "t", "0");
+            let call = dialogue.call_mirrored_tool("x", &json!({"a": "1"}), &mirrored);
+            let count = call.headers.get_all("mcp-param-a").iter().count();
+            assert_eq!(count, expected, "{version}");
         }
     }
 

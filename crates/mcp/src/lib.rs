@@ -6,9 +6,10 @@
 //! Nothing here forwards, and no body is ever re-written: what was read is what goes on.
 
 pub use dialogue::{Dialogue, Outgoing};
-pub use envelope::{Envelope, EnvelopeError, Kind, Message};
+pub use envelope::{Envelope, EnvelopeError, InputAction, Kind, Message};
 pub use era::Era;
 pub use mirror::{Mismatch, check_mirrored};
+pub use param::{InvalidAnnotation, ParamHeaders};
 pub use reader::{AnswerError, AnswerReader, Response};
 pub use sse::{SseEvent, SseParser, SseTooLarge};
 
@@ -21,5 +22,6 @@ mod dialogue;
 mod envelope;
 mod era;
 mod mirror;
+mod param;
 mod reader;
 mod sse;

@@ -54,6 +54,35 @@ impl<'a> Members<'a> {
         self.0.get(at).map(|(_, value)| *value)
     }
 
+    /// Writes the object again without `key`; `None` if nothing is left. Values keep their bytes.
+    pub(super) fn without(&self, key: &str) -> Option<String> {
+        self.write(key, None)
+    }
+
+    /// Writes the object again with another value for `key`.
+    pub(super) fn with(&self, key: &str, value: &str) -> Option<String> {
+        self.write(key, Some(value))
+    }
+
+    fn write(&self, key: &str, replacement: Option<&str>) -> Option<String> {
+        let mut out = String::from("{");
+        for (name, value) in &self.0 {
+            let value = match replacement {
+                _ if name != key => value.get(),
+                Some(replacement) => replacement,
+                None => continue,
+            };
+            if out.len() > 1 {
+                out.push(',');
+            }
+            out.push_str(&serde_json::to_string(name).ok()?);
+            out.push(':');
+            out.push_str(value);
+        }
+        out.push('}');
+        (out.len() > 2).then_some(out)
+    }
+
     /// The value of `key`, which must be a string if it is there.
     pub(super) fn text(&self, key: &'static str) -> Result<Option<Cow<'a, str>>, EnvelopeError> {
         let Some(raw) = self.find(key) else {

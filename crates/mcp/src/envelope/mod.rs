@@ -8,8 +8,10 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
+pub use input::InputAction;
 use members::Members;
 
+mod input;
 mod members;
 #[cfg(test)]
 mod tests;
@@ -55,6 +57,8 @@ pub struct Envelope<'a> {
     pub initialize_version: Option<Cow<'a, str>>,
     /// Whether the client can show a URL; `None` where the message says nothing about the client.
     pub elicits_url: Option<bool>,
+    /// `params.inputResponses`: what the client answers to an earlier request for input.
+    pub(crate) input_responses: Option<&'a RawValue>,
 }
 
 /// Why a body is no message. Texts quote nothing of the body but a key's known name.
@@ -168,6 +172,7 @@ impl<'a> Envelope<'a> {
             meta_version: None,
             initialize_version: None,
             elicits_url: None,
+            input_responses: None,
         };
         if let Some(params) = top.find("params").filter(|raw| raw.get() != "null") {
             envelope.read_params(params.get())?;
@@ -180,6 +185,7 @@ impl<'a> Envelope<'a> {
         self.name = params.text("name").unwrap_or_default();
         self.uri = params.text("uri").unwrap_or_default();
         self.task_id = params.text("taskId").unwrap_or_default();
+        self.input_responses = params.find("inputResponses");
         if let Some(raw) = params.find("_meta").filter(|raw| raw.get() != "null") {
             let meta = Members::read(raw.get(), &META).map_err(|error| named(error, "_meta"))?;
             self.meta_version = meta.text(META_VERSION)?;
@@ -305,12 +311,13 @@ const META_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
 const META_CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
 
 const TOP: [&str; 6] = ["jsonrpc", "id", "method", "params", "result", "error"];
-const PARAMS: [&str; 6] = [
+const PARAMS: [&str; 7] = [
     "_meta",
     "name",
     "uri",
     "taskId",
     "protocolVersion",
     "capabilities",
+    "inputResponses",
 ];
 const META: [&str; 2] = [META_VERSION, META_CAPABILITIES];
