@@ -5,6 +5,7 @@ mod forward;
 mod hostile;
 mod http2;
 mod limits;
+mod memory;
 mod proxy_environment;
 mod reach;
 mod redirects;

@@ -1,7 +1,9 @@
 //! Opening a private host opens that host, by that name, for that caller.
 
+use core::time::Duration;
+
 use claviger_ports::{Fetch, FetchError, FetchRequest, Forward, ForwardError, Reach, Sink};
-use claviger_testkit::{RawPeer, ScriptedResolve, Step};
+use claviger_testkit::{Canary, RawPeer, ScriptedResolve, Step};
 
 use crate::{egress, get, loopback, named_url, resolve_to_loopback};
 
@@ -102,4 +104,21 @@ async fn a026_a_listener_of_ours_is_refused_though_its_host_is_opened() {
     door.add_own_address(upstream.address());
     assert_eq!(fetch(upstream.url("/")).await.unwrap_err(), refused);
     assert_eq!(ours.connections(), 0);
+}
+
+#[tokio::test]
+async fn an_ipv6_address_is_opened_as_it_is_printed() {
+    let Some(canary) = Canary::v6() else {
+        return;
+    };
+    let door = egress(ScriptedResolve::new(), |settings| {
+        settings.document_timeout = Duration::from_millis(200);
+    });
+    let url = format!("http://[0:0::1]:{}/", canary.port());
+    for (host, expected) in [("[::1]", 1), ("::1", 1), ("127.0.0.1", 1)] {
+        let reach = Reach::public().with_private_host(host);
+        let request = FetchRequest::get(Sink::KeySet, url.clone());
+        door.fetch(request, &reach).await.unwrap_err();
+        assert_eq!(canary.touches(), expected, "{host}");
+    }
 }
