@@ -3,7 +3,7 @@
 //! Start with [`Egress`], which opens the doors `Fetch` and `Forward` of `claviger-ports`. A request
 //! passes, in this order: the text of its URL (`target`), the name (`name`), every address the name
 //! has (`classify`), our own sockets, a dial to exactly those addresses (`dial`), TLS (`tls`), the
-//! limits of its sink (`limits`, `read`). Deliberately absent: redirects, proxies from the
+//! limits of its sink (`turns`, `limits`, `read`). Deliberately absent: redirects, proxies from the
 //! environment, cookies, and a second try of anything that may have been sent.
 
 pub use egress::{Egress, EgressError};

@@ -25,3 +25,17 @@ impl Resolve for SystemResolve {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use claviger_ports::Resolve;
+
+    use super::SystemResolve;
+
+    #[tokio::test]
+    async fn localhost_is_this_machine() {
+        let addresses = SystemResolve.resolve("localhost").await.unwrap();
+        assert!(!addresses.is_empty());
+        assert!(addresses.iter().all(|address| address.is_loopback()));
+    }
+}
