@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use claviger_broker::{Attach, Attachment, Missing, Refusal};
+use claviger_broker::{Attach, Attachment, Missing, Refusal, TokenMark};
 use claviger_model::{Server, UserId};
 use claviger_ports::{Body, Clock, Forward, ForwardError, empty_body, full_body};
 use futures_util::future::{Either, select};
@@ -21,6 +21,8 @@ pub(crate) struct Exchange {
     pub(crate) forward: Arc<dyn Forward>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) head_timeout: Duration,
+    /// How long to wait for a sign-in that is under way; zero if none is known to be.
+    pub(crate) sign_in_patience: Duration,
     pub(crate) server: Arc<Server>,
     pub(crate) user: UserId,
     pub(crate) upstream: Upstream,
@@ -47,8 +49,10 @@ pub(crate) enum Stop {
 impl Exchange {
     /// Runs the call. At most two requests go out, with the very same bytes (N6, G7).
     pub(crate) async fn run(self) -> Result<Response<Body>, Stop> {
-        let attached = self.attach.attach(&self.server, &self.user).await;
-        let mut used = attached.map_err(Stop::Missing)?;
+        let mut used = match self.attach.attach(&self.server, &self.user).await {
+            Ok(attachment) => attachment,
+            Err(missing) => self.await_sign_in(missing, None).await?,
+        };
         for _ in 0..MAX_ATTEMPTS {
             let mut response = self.send(&used).await?;
             let Some(refusal) = self.refusal(&response) else {
@@ -60,9 +64,38 @@ impl Exchange {
                 .attach
                 .refused(&self.server, &self.user, &used, &refusal)
                 .await;
-            used = better.map_err(Stop::Missing)?;
+            used = match better {
+                Ok(better) => better,
+                Err(missing) => self.await_sign_in(missing, used.mark).await?,
+            };
         }
         Err(Stop::RefusedTwice)
+    }
+
+    /// The person agreed to sign in and the client repeated the call at once, as T-14 has it: wait
+    /// for another credential than the one that was refused. Costs memory reads, no request.
+    async fn await_sign_in(
+        &self,
+        missing: Missing,
+        refused: Option<TokenMark>,
+    ) -> Result<Attachment, Stop> {
+        let is_personal = matches!(
+            missing,
+            Missing::NeedsSignIn { .. } | Missing::NeedsScopes { .. }
+        );
+        let patience = u64::try_from(self.sign_in_patience.as_millis()).unwrap_or(u64::MAX);
+        let began = self.clock.monotonic_ms();
+        while is_personal && self.clock.monotonic_ms().saturating_sub(began) < patience {
+            self.clock.sleep(SIGN_IN_GLANCE).await;
+            let found = self.attach.attach(&self.server, &self.user).await;
+            if let Ok(found) = found
+                && found.mark.is_some()
+                && found.mark != refused
+            {
+                return Ok(found);
+            }
+        }
+        Err(Stop::Missing(missing))
     }
 
     async fn send(&self, attachment: &Attachment) -> Result<Response<Body>, Stop> {
@@ -143,6 +176,7 @@ fn strip_echo(headers: &mut HeaderMap, attachment: &Attachment) {
 }
 
 const MAX_ATTEMPTS: usize = 2;
+const SIGN_IN_GLANCE: Duration = Duration::from_millis(500);
 const MAX_CHALLENGES: usize = 16;
 /// Shorter values stand in headers by chance.
 const MIN_ECHO: usize = 8;

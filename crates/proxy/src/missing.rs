@@ -19,6 +19,8 @@ pub(crate) struct Audience<'a> {
     pub(crate) version: Option<&'a str>,
     /// What the client said about URLs in `initialize`, as far as it is known.
     pub(crate) elicits_url: Option<bool>,
+    /// This call answers our request for input already: asking again would go on for ever.
+    pub(crate) was_asked: bool,
 }
 
 /// One missing thing in our words.
@@ -108,7 +110,11 @@ impl Words {
         if let Some(link) = &self.link {
             match audience.era {
                 // T-14: only what the client declared may be asked for.
-                Era::Modern if Era::may_require_input(one) && declared == Some(true) => {
+                Era::Modern
+                    if Era::may_require_input(one)
+                        && declared == Some(true)
+                        && !audience.was_asked =>
+                {
                     return answer::input_required(one.id, INPUT_KEY, &self.text, link);
                 }
                 Era::Legacy if may_elicit(one, declared, audience.version) => {
@@ -165,4 +171,4 @@ fn may_elicit(one: &Envelope<'_>, declared: Option<bool>, version: Option<&str>)
 }
 
 /// The key of our only input request.
-const INPUT_KEY: &str = "claviger_sign_in";
+pub(crate) const INPUT_KEY: &str = "claviger_sign_in";

@@ -13,6 +13,9 @@ pub struct Settings {
     pub max_header_count: usize,
     /// How long a caller may take to send a body.
     pub request_timeout: Duration,
+    /// How long a call waits for a sign-in that its person agreed to. Below the time after which
+    /// common clients give a call up.
+    pub sign_in_patience: Duration,
     /// How long an upstream may take until its answer begins.
     pub head_timeout: Duration,
     /// How long a JSON answer may take once it has begun.
@@ -34,6 +37,7 @@ impl Default for Settings {
             max_header_bytes: 32 * 1024,
             max_header_count: 100,
             request_timeout: Duration::from_secs(30),
+            sign_in_patience: Duration::from_secs(45),
             head_timeout: Duration::from_mins(5),
             json_timeout: Duration::from_mins(5),
             stream_idle_timeout: Duration::from_mins(15),

@@ -1,30 +1,29 @@
 //! One request of one verified caller, from its head to the head of its answer.
 
 use core::fmt;
+use core::time::Duration;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use claviger_broker::Attach;
 use claviger_guard::Caller;
-use claviger_mcp::header::{MCP_PROTOCOL_VERSION, MCP_SESSION_ID};
-use claviger_mcp::{Era, Kind, Message, code};
-use claviger_model::{Server, Slug, Standing};
-use claviger_ports::{Body, Clock, Entropy, Forward, ForwardError, Tasks};
+use claviger_mcp::header::MCP_PROTOCOL_VERSION;
+use claviger_mcp::{Envelope, Era, InputAction};
+use claviger_model::{Server, Slug};
+use claviger_ports::{Body, Clock, Entropy, Forward, Tasks};
 use http::request::Parts as Head;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
-use http_body_util::BodyExt;
-use serde_json::json;
-use serde_json::value::RawValue;
 
-use crate::answer_headers::{Verdict, judge, passed};
-use crate::exchange::{Exchange, Stop};
-use crate::missing::{Audience, answer_missing};
-use crate::relay::{Patience, Relay};
-use crate::reply::{Problem, bare};
-use crate::session::MAX_UPSTREAM_ID;
+use crate::exchange::Exchange;
+use crate::missing::INPUT_KEY;
+use crate::reply::Problem;
 use crate::survive::{Drains, Survive};
 use crate::upstream::Upstream;
-use crate::{Catalogue, Place, SealSession, SessionNote, Settings, intake, request_headers};
+use crate::{Catalogue, SealSession, SessionNote, Settings, intake, request_headers};
+use call::Call;
+
+mod answer;
+mod call;
 
 /// What a proxy is made of.
 #[derive(Clone)]
@@ -52,18 +51,6 @@ pub struct Parts {
 pub struct Proxy {
     parts: Parts,
     drains: Drains,
-}
-
-/// What is known of a request once it was read.
-struct Call<'a> {
-    caller: &'a Caller,
-    server: Arc<Server>,
-    method: &'a Method,
-    era: Era,
-    message: Option<&'a Message<'a>>,
-    version: Option<&'a str>,
-    /// The session as the caller names it, and what that means.
-    session: Option<(&'a str, SessionNote)>,
 }
 
 // === impl Proxy ===
@@ -148,7 +135,20 @@ impl Proxy {
                 Err(problem) => return Ok(problem.answer(id)),
             };
         }
-        self.forward(&call, head, Some(bytes.clone())).await
+        let mut forwarded = bytes.clone();
+        if call.input_action().is_some() {
+            // The one body that does not go on as it came: it holds the answer to a question of
+            // ours, and the upstream would look for one of its own.
+            forwarded = match Envelope::without_input(&bytes, INPUT_KEY) {
+                Ok(bytes) => Bytes::from(bytes),
+                Err(error) => {
+                    let status = StatusCode::BAD_REQUEST;
+                    let problem = Problem::new(status, error.code(), error.to_string());
+                    return Ok(problem.answer(id));
+                }
+            };
+        }
+        self.forward(&call, head, Some(forwarded)).await
     }
 
     /// A stream of the older era, or the end of a session.
@@ -192,6 +192,10 @@ impl Proxy {
             forward: Arc::clone(&self.parts.forward),
             clock: Arc::clone(&self.parts.clock),
             head_timeout: self.parts.settings.head_timeout,
+            sign_in_patience: match call.input_action() {
+                Some(InputAction::Accept) => self.parts.settings.sign_in_patience,
+                _ => Duration::ZERO,
+            },
             server: Arc::clone(&call.server),
             user: call.caller.user().clone(),
             upstream,
@@ -212,68 +216,6 @@ impl Proxy {
         })
     }
 
-    /// The upstream's answer on its way back.
-    fn pass(&self, call: &Call<'_>, response: Response<Body>) -> Response<Body> {
-        let verdict = judge(&response, call.method, call.expects_answer());
-        let settings = &self.parts.settings;
-        let patience = match &verdict {
-            Verdict::Empty(_) | Verdict::Replaced(_) | Verdict::Json => {
-                Patience::Whole(settings.json_timeout)
-            }
-            Verdict::Stream => Patience::Idle(settings.stream_idle_timeout),
-        };
-        let mut headers = passed(response.headers(), &verdict);
-        if call.era == Era::Legacy
-            && let Some(session) = self.answer_session(call, &response)
-        {
-            headers.insert(MCP_SESSION_ID, session);
-        }
-        let (upstream, body) = response.into_parts();
-        let mut answer = match verdict {
-            Verdict::Replaced(problem) => return problem.answer(call.id()),
-            Verdict::Empty(status) => bare(status),
-            Verdict::Json | Verdict::Stream => {
-                let drains = call.survives().then(|| self.drains.clone());
-                let clock = Arc::clone(&self.parts.clock);
-                let relay = Relay::new(body, clock, patience, drains);
-                let mut answer = Response::new(relay.boxed_unsync());
-                *answer.status_mut() = upstream.status;
-                answer
-            }
-        };
-        *answer.headers_mut() = headers;
-        answer
-    }
-
-    /// No answer of the upstream: what the caller is told instead.
-    fn stop(&self, call: &Call<'_>, stop: Stop) -> Response<Body> {
-        match stop {
-            Stop::Missing(missing) => {
-                let audience = Audience {
-                    era: call.era,
-                    message: call.message,
-                    version: call.version,
-                    elicits_url: call.elicits_url(),
-                };
-                let id = claviger_crypto::hex(&self.parts.entropy.id_bytes());
-                answer_missing(&missing, &audience, &id)
-            }
-            Stop::Forward(error) => {
-                tracing::info!(server = %call.server.slug, %error, "could not forward");
-                let status = match error {
-                    ForwardError::Timeout => StatusCode::GATEWAY_TIMEOUT,
-                    _ => StatusCode::BAD_GATEWAY,
-                };
-                call.stopped(status, &error.to_string())
-            }
-            // Q40: not our 401, whose challenge would send the caller to sign in to us again.
-            Stop::RefusedTwice => call.stopped(
-                StatusCode::BAD_GATEWAY,
-                "the server refuses the credential it was just given",
-            ),
-        }
-    }
-
     fn open_session<'a>(
         &self,
         call: &Call<'_>,
@@ -291,24 +233,6 @@ impl Proxy {
         })?;
         Ok(Some((sealed, note)))
     }
-
-    /// The session header of the answer, sealed; the raw id stays between us and the upstream.
-    fn answer_session(&self, call: &Call<'_>, response: &Response<Body>) -> Option<HeaderValue> {
-        let raw = response.headers().get(MCP_SESSION_ID)?.to_str().ok()?;
-        if raw.is_empty() || raw.len() > MAX_UPSTREAM_ID {
-            return None;
-        }
-        if let Some((sealed, note)) = &call.session
-            && note.upstream_id == raw
-        {
-            return HeaderValue::from_str(sealed).ok();
-        }
-        let note = SessionNote {
-            upstream_id: raw.to_owned(),
-            elicits_url: call.elicits_url(),
-        };
-        HeaderValue::from_str(&self.parts.sessions.seal(&call.place(), &note)).ok()
-    }
 }
 
 impl fmt::Debug for Proxy {
@@ -322,59 +246,6 @@ impl fmt::Debug for Parts {
         f.debug_struct("Parts")
             .field("settings", &self.settings)
             .finish_non_exhaustive()
-    }
-}
-
-// === impl Call ===
-
-impl Call<'_> {
-    fn place(&self) -> Place<'_> {
-        Place {
-            tenant: self.caller.tenant(),
-            user: self.caller.user(),
-            server: &self.server,
-        }
-    }
-
-    fn id(&self) -> Option<&RawValue> {
-        self.message
-            .and_then(Message::single)
-            .and_then(|one| one.id)
-    }
-
-    fn expects_answer(&self) -> bool {
-        let envelopes = self.message.map_or(&[][..], Message::envelopes);
-        envelopes.iter().any(|one| one.kind == Kind::Request)
-    }
-
-    /// G-13: only a call of the older era goes on without its caller. A stream by `GET` does not:
-    /// what comes over it would be lost, and its caller comes back with `Last-Event-ID`.
-    fn survives(&self) -> bool {
-        self.era == Era::Legacy && self.expects_answer()
-    }
-
-    fn elicits_url(&self) -> Option<bool> {
-        let envelopes = self.message.map_or(&[][..], Message::envelopes);
-        let said = envelopes.iter().find_map(|one| one.elicits_url);
-        said.or_else(|| self.session.as_ref().and_then(|(_, note)| note.elicits_url))
-    }
-
-    fn operation(&self) -> String {
-        let envelopes = self.message.map_or(&[][..], Message::envelopes);
-        let first = envelopes.iter().find(|one| one.kind == Kind::Request);
-        match first.or_else(|| envelopes.first()) {
-            Some(one) => one.operation(),
-            None => self.method.to_string(),
-        }
-    }
-
-    fn stopped(&self, status: StatusCode, message: &str) -> Response<Body> {
-        let (code, standing) = (code::UNREACHABLE, Standing::Unreachable);
-        let server = self.server.slug.as_str();
-        let message = format!("the server `{server}` cannot be reached: {message}");
-        Problem::new(status, code, message)
-            .with_data(json!({ "claviger": { "standing": standing.as_str(), "server": server } }))
-            .answer(self.id())
     }
 }
 

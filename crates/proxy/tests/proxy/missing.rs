@@ -57,6 +57,59 @@ async fn g07_t14_nothing_is_asked_that_was_not_declared_or_may_not_ask() {
     );
 }
 
+fn answered(action: &str) -> http::Request<axum::body::Body> {
+    let responses =
+        format!(r#""name":"echo","inputResponses":{{"claviger_sign_in":{{"action":"{action}"}}}}"#);
+    let body = MODERN_CALL.replace(r#""name":"echo""#, &responses);
+    let mut request = modern_call();
+    *request.body_mut() = axum::body::Body::from(body);
+    request
+}
+
+#[tokio::test]
+async fn t14_an_accepted_sign_in_is_waited_for_and_our_question_stays_here() {
+    let gateway = Gateway::new();
+    gateway.forward.text(200, &[JSON], RESULT);
+    for _ in 0..3 {
+        gateway.attach.attached(Err(needs_sign_in()));
+    }
+    let (answer, ()) = futures_util::join!(gateway.send(answered("accept")), async {
+        for _ in 0..3 {
+            while gateway.clock.sleepers() == 0 {
+                tokio::task::yield_now().await;
+            }
+            assert!(gateway.forward.requests().is_empty());
+            gateway.clock.advance_secs(1);
+        }
+    });
+    assert_eq!(answer.body, RESULT);
+    let seen = gateway.forward.only_request();
+    assert_eq!(seen.header("authorization"), Some("Bearer vault-token-1"));
+    let seen: serde_json::Value = serde_json::from_slice(&seen.body).unwrap();
+    let sent: serde_json::Value = serde_json::from_str(MODERN_CALL).unwrap();
+    assert_eq!(seen, sent);
+}
+
+#[tokio::test]
+async fn t14_nobody_is_asked_twice_in_one_call() {
+    let gateway = Gateway::new();
+    for action in ["decline", "cancel"] {
+        let body = asked(&gateway, answered(action)).await.json();
+        assert_eq!(body["result"]["isError"], true, "{body}");
+    }
+    for _ in 0..60 {
+        gateway.attach.attached(Err(needs_sign_in()));
+    }
+    let (answer, ()) = futures_util::join!(gateway.send(answered("accept")), async {
+        while gateway.clock.sleepers() == 0 {
+            tokio::task::yield_now().await;
+        }
+        gateway.clock.advance_secs(46);
+    });
+    assert_eq!(answer.json()["result"]["isError"], true);
+    assert!(gateway.forward.requests().is_empty());
+}
+
 #[tokio::test]
 async fn g07_a_client_of_2025_11_25_gets_url_elicitation() {
     let gateway = Gateway::new();
