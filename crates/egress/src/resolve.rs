@@ -28,6 +28,8 @@ impl Resolve for SystemResolve {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use claviger_ports::Resolve;
 
     use super::SystemResolve;
@@ -36,6 +38,6 @@ mod tests {
     async fn localhost_is_this_machine() {
         let addresses = SystemResolve.resolve("localhost").await.unwrap();
         assert!(!addresses.is_empty());
-        assert!(addresses.iter().all(|address| address.is_loopback()));
+        assert!(addresses.iter().all(IpAddr::is_loopback));
     }
 }
