@@ -88,6 +88,12 @@ pub(crate) fn root() -> Result<PathBuf> {
     Ok(root.to_path_buf())
 }
 
+/// Where cargo puts what it builds.
+pub(crate) fn target(root: &Path) -> PathBuf {
+    let chosen = machine::variable("CARGO_TARGET_DIR");
+    root.join(chosen.as_deref().unwrap_or("target"))
+}
+
 /// The workspace as cargo sees it, without third-party packages.
 pub(crate) fn metadata(root: &Path) -> Result<Metadata> {
     let output = machine::cargo(root)
@@ -108,6 +114,9 @@ pub(crate) fn text_files(root: &Path) -> Result<Vec<TextFile>> {
     let listed = machine::ask(
         "git",
         &[
+            // A checkout may belong to another user than the one who tests it.
+            "-c",
+            "safe.directory=*",
             "-C",
             &root_text,
             "ls-files",

@@ -1,7 +1,25 @@
 //! `cargo xtask bench`: figures that mean something only beside each other.
+//!
+//! A benchmark runs its candidates in one run, in turns, on one machine, and prints ratios. A figure
+//! by itself says more about the machine than about the product.
+
+mod gateway;
+mod load;
+mod process;
+mod upstream;
+mod wire;
 
 use anyhow::{Result, bail};
 
+use crate::machine::say;
+
 pub(crate) fn main(words: &[&str]) -> Result<bool> {
-    bail!("there is no benchmark {words:?}")
+    match words {
+        [] => {
+            say("gateway   a call through `claviger serve`, beside a direct call and nginx");
+            Ok(true)
+        }
+        ["gateway"] => gateway::run(),
+        other => bail!("there is no benchmark {other:?}; `cargo xtask bench` lists them"),
+    }
 }

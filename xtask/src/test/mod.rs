@@ -3,6 +3,7 @@
 //! Every step can be run alone, shows its output as it comes and is timed. A step whose tools are
 //! absent is skipped on a user's machine, loudly, and fails where nobody would read the warning.
 
+mod newcomer;
 mod places;
 mod setup;
 mod steps;

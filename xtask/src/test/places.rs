@@ -6,6 +6,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::machine::{self, cargo};
+use crate::repository;
 
 use super::setup::{self, Tools};
 use super::steps::BUILD_LIMIT;
@@ -39,9 +40,9 @@ impl Places {
             BUILD_LIMIT,
         )?;
         anyhow::ensure!(ran.is_ok, "the binary does not build");
-        let target = machine::variable("CARGO_TARGET_DIR")
-            .map_or_else(|| self.root.join("target"), |target| self.root.join(target));
-        let binary = target.join("debug").join("claviger");
+        let binary = repository::target(&self.root)
+            .join("debug")
+            .join("claviger");
         anyhow::ensure!(binary.is_file(), "no binary at {}", binary.display());
         self.binary = Some(binary.clone());
         Ok(binary)

@@ -9,6 +9,7 @@ use crate::machine::{self, cargo};
 use crate::{coverage, tidy};
 
 use super::Outcome;
+use super::newcomer;
 use super::places::Places;
 use super::tally::Tally;
 
@@ -84,6 +85,11 @@ pub(crate) const STEPS: &[Step] = &[
         name: "conformance",
         purpose: "the official MCP conformance suite",
         run: conformance,
+    },
+    Step {
+        name: "newcomer",
+        purpose: "a clean clone, and the first command of its README",
+        run: newcomer::run,
     },
 ];
 
