@@ -1,5 +1,31 @@
 //! The credentials we hold, from sign-in to revocation: flights, leases and states.
+//!
+//! Start at [`Broker`]. The data path sees it as [`Attach`] only. What it never does: hand out a
+//! token to a caller, send a credential anywhere but to the issuer and resource it belongs to, or
+//! end one for any other reason than a refusal of the very token it still holds or a person's act.
 
 pub use attach::{Attach, Attachment, Missing, Refusal, TokenMark};
+pub use broker::{Broker, BrokerParts, BrokerSettings, HoldError, reach_of};
+pub use disconnect::{AtIssuer, Disconnected};
+pub use engine::{Found, Look, LookError};
+pub use sign_in::{Begin, BeginError, Begun, Completed, Ended, Started};
+pub use standing::Status;
+pub use step::{Step, StepKind, StepSink};
+pub use vault::{Vault, VaultError};
 
 mod attach;
+mod broker;
+mod cache;
+mod disconnect;
+mod engine;
+mod flight;
+mod link;
+mod record;
+mod refresh;
+mod refuse;
+mod serve;
+mod sign_in;
+mod standing;
+mod step;
+mod ticket;
+mod vault;

@@ -14,6 +14,8 @@ pub trait Registrations: Send + Sync {
         server: &ServerId,
         issuer: &str,
     ) -> Result<Option<Registration>, StoreError>;
+    /// All that were ever made for a server, oldest first.
+    async fn list_registrations(&self, server: &ServerId) -> Result<Vec<Registration>, StoreError>;
     /// One by its id, current or not: a credential keeps the one it was obtained with.
     async fn find_registration_by_id(
         &self,

@@ -123,7 +123,7 @@ impl Quirk {
     }
 
     /// `resource` as it is sent to this issuer.
-    pub(crate) fn resource<'a>(&self, resource: &'a str) -> Option<&'a str> {
+    pub fn resource<'a>(&self, resource: &'a str) -> Option<&'a str> {
         (self.resource == ResourceMode::Send && !resource.is_empty()).then_some(resource)
     }
 

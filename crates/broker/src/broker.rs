@@ -1,0 +1,305 @@
+//! The broker: its pieces, and how a credential comes into memory.
+
+use core::fmt;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use claviger_client::Quirks;
+use claviger_crypto::{Context, SealedFor};
+use claviger_model::{
+    AccountName, Connection, Credential, CredentialKey, Server, SignInId, UserId,
+};
+use claviger_ports::{Clock, Entropy, Fetch, Reach, Tasks};
+use claviger_store::{Store, StoreError, TenantStore};
+use http::{HeaderValue, header::InvalidHeaderValue};
+use tokio::sync::watch;
+use url::Url;
+
+use crate::cache::{Cache, Held};
+use crate::flight::Flights;
+use crate::record::{Tokens, UnknownShape};
+use crate::refresh::Landed;
+use crate::sign_in::Ended;
+use crate::ticket::Tickets;
+use crate::{TokenMark, Vault, VaultError};
+
+/// How the broker speaks for this installation.
+#[derive(Debug, Clone)]
+pub struct BrokerSettings {
+    /// `client_name` of registrations, so that a person can tell them apart (M7).
+    pub client_name: String,
+    /// Our client id metadata document, where one is published.
+    pub client_metadata_url: Option<String>,
+    /// Where our own pages are, such as `http://127.0.0.1:7447`; `None` where no page is served.
+    pub link_base: Option<String>,
+    /// Seconds a person has for a sign-in.
+    pub sign_in_timeout_s: u32,
+}
+
+/// What a broker is made of.
+pub struct BrokerParts {
+    /// Rows.
+    pub store: Arc<dyn Store>,
+    /// Keys.
+    pub vault: Arc<Vault>,
+    /// The door to issuers.
+    pub fetch: Arc<dyn Fetch>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// Work that outlives its caller.
+    pub tasks: Arc<dyn Tasks>,
+    /// Known deviations of issuers.
+    pub quirks: Arc<Quirks>,
+    /// How to speak.
+    pub settings: BrokerSettings,
+}
+
+/// The credentials we hold, from sign-in to revocation.
+#[derive(Clone)]
+pub struct Broker {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) parts: BrokerParts,
+    pub(crate) cache: Cache,
+    pub(crate) flights: Flights<CredentialKey, Landed>,
+    pub(crate) tickets: Tickets,
+    pub(crate) endings: Mutex<HashMap<SignInId, watch::Sender<Option<Ended>>>>,
+    pub(crate) closed: watch::Sender<bool>,
+}
+
+/// A stored credential could not be read, or a new one not be written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HoldError {
+    /// The token holds what no header may.
+    #[error("the token cannot stand in a header")]
+    Header {
+        /// The cause.
+        #[source]
+        source: InvalidHeaderValue,
+    },
+    /// The sealed part has another shape.
+    #[error("a sealed record cannot be read")]
+    Shape {
+        /// The cause.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The database did not answer.
+    #[error("could not read or write a credential")]
+    Store {
+        /// The cause.
+        #[source]
+        source: StoreError,
+    },
+    /// The seal does not open.
+    #[error("could not open or seal a credential")]
+    Vault {
+        /// The cause.
+        #[source]
+        source: VaultError,
+    },
+}
+
+impl From<UnknownShape> for HoldError {
+    fn from(source: UnknownShape) -> Self {
+        Self::Shape {
+            source: Box::new(source),
+        }
+    }
+}
+
+impl From<StoreError> for HoldError {
+    fn from(source: StoreError) -> Self {
+        Self::Store { source }
+    }
+}
+
+impl From<VaultError> for HoldError {
+    fn from(source: VaultError) -> Self {
+        Self::Vault { source }
+    }
+}
+
+// === impl Broker ===
+
+impl Broker {
+    /// A broker of these parts.
+    pub fn new(parts: BrokerParts) -> Self {
+        let flights = Flights::new(Arc::clone(&parts.tasks));
+        Self {
+            inner: Arc::new(Inner {
+                parts,
+                cache: Cache::default(),
+                flights,
+                tickets: Tickets::default(),
+                endings: Mutex::default(),
+                closed: watch::channel(false).0,
+            }),
+        }
+    }
+
+    /// Forgets what is in memory: another process may have written.
+    pub fn invalidate(&self) {
+        self.inner.cache.invalidate();
+    }
+
+    /// The keys.
+    pub fn vault(&self) -> &Arc<Vault> {
+        &self.inner.parts.vault
+    }
+}
+
+impl fmt::Debug for Broker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Broker")
+            .field("settings", &self.inner.parts.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for BrokerParts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BrokerParts")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+// === impl Inner ===
+
+impl Inner {
+    pub(crate) fn rows(&self, key: &CredentialKey) -> Arc<dyn TenantStore> {
+        self.parts.store.tenant(&key.tenant)
+    }
+
+    /// What is held for `key`, from memory or else from the database.
+    pub(crate) async fn hold(
+        &self,
+        server: &Server,
+        key: &CredentialKey,
+    ) -> Result<Option<Arc<Held>>, HoldError> {
+        match self.cache.find(key) {
+            Some(known) => Ok(known),
+            None => self.reread(server, key).await,
+        }
+    }
+
+    /// What is held for `key`, from the database.
+    pub(crate) async fn reread(
+        &self,
+        server: &Server,
+        key: &CredentialKey,
+    ) -> Result<Option<Arc<Held>>, HoldError> {
+        let seen = self.cache.epoch();
+        let held = match self.rows(key).find_credential(key).await? {
+            Some(row) => {
+                let tokens = self.unseal(server, &row).await?;
+                Some(self.held(row, &tokens)?)
+            }
+            None => None,
+        };
+        self.cache.keep(key, held.clone(), seen);
+        Ok(held)
+    }
+
+    pub(crate) fn held(&self, row: Credential, tokens: &Tokens) -> Result<Arc<Held>, HoldError> {
+        let mut header = HeaderValue::from_str(&format!("Bearer {}", tokens.access.expose()))
+            .map_err(|source| HoldError::Header { source })?;
+        header.set_sensitive(true);
+        let mark = TokenMark(self.parts.vault.mark("access-token", &tokens.access));
+        Ok(Arc::new(Held { row, header, mark }))
+    }
+
+    /// The tokens of a stored credential. Fails where the server was repointed in the database,
+    /// since its origin is part of the seal (A205).
+    pub(crate) async fn unseal(
+        &self,
+        server: &Server,
+        row: &Credential,
+    ) -> Result<Tokens, HoldError> {
+        let context = credential_context(server, row);
+        let opened = self
+            .parts
+            .vault
+            .open_record(&row.key.tenant, &context, &row.sealed)
+            .await?;
+        Ok(Tokens::from_bytes(&opened)?)
+    }
+
+    /// Seals `tokens` into `row`, whose version and issuer are those to be stored.
+    pub(crate) async fn seal_into(
+        &self,
+        server: &Server,
+        row: &mut Credential,
+        tokens: &Tokens,
+    ) -> Result<(), HoldError> {
+        let context = credential_context(server, row);
+        let plain = tokens.to_bytes()?;
+        row.sealed = self
+            .parts
+            .vault
+            .seal(&row.key.tenant, &context, &plain)
+            .await?;
+        Ok(())
+    }
+
+    /// The fingerprint that guards writes: of the refresh token, or of the access token.
+    pub(crate) fn fingerprint(&self, tokens: &Tokens) -> Vec<u8> {
+        let token = tokens.refresh.as_ref().unwrap_or(&tokens.access);
+        self.parts.vault.mark("credential", token).to_vec()
+    }
+
+    pub(crate) async fn connection(
+        &self,
+        key: &CredentialKey,
+    ) -> Result<Option<Connection>, StoreError> {
+        self.rows(key).find_connection(key).await
+    }
+}
+
+/// The key of a user's one credential at a server.
+pub(crate) fn key_of(server: &Server, user: &UserId) -> CredentialKey {
+    CredentialKey {
+        tenant: server.tenant.clone(),
+        user: user.clone(),
+        server: server.id.clone(),
+        account: AccountName::default_account(),
+    }
+}
+
+/// How far requests on behalf of `server` may reach: its own host's private addresses where the
+/// operator said so, and nothing else's (A023).
+pub fn reach_of(server: &Server) -> Reach {
+    let host = Url::parse(&server.url)
+        .ok()
+        .and_then(|url| url.host().map(|host| host.to_string()));
+    match host {
+        Some(host) if server.allow_private => Reach::public().with_private_host(&host),
+        _ => Reach::public(),
+    }
+}
+
+/// The origin of an upstream, as it is bound into seals.
+pub(crate) fn origin_of(server: &Server) -> String {
+    Url::parse(&server.url).map_or_else(
+        |_not_a_url| server.url.clone(),
+        |url| url.origin().ascii_serialization(),
+    )
+}
+
+fn credential_context(server: &Server, row: &Credential) -> Context {
+    Context::new(SealedFor::Credential)
+        .at("credentials", "sealed")
+        .tenant(row.key.tenant.as_str())
+        .user(row.key.user.as_str())
+        .account(row.key.account.as_str())
+        .server(row.key.server.as_str())
+        .origin(&origin_of(server))
+        .issuer(&row.issuer)
+        .version(row.version)
+}

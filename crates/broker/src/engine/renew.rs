@@ -1,0 +1,102 @@
+//! One refresh request, and what its answer means.
+
+use std::sync::Arc;
+
+use claviger_client::{Refresh, RefreshError, Tokens as Obtained, refresh};
+use claviger_model::{Credential, OauthSettings, Server};
+
+use crate::HoldError;
+use crate::broker::{Inner, reach_of};
+use crate::record::Tokens;
+
+/// What a refresh came to.
+pub(crate) enum Refreshed {
+    /// Our client is not known there any more; the grant may live.
+    Registration(String),
+    /// New tokens, sealed into the row that is to be stored.
+    Renewed { row: Credential, tokens: Tokens },
+    /// The refresh token is dead.
+    Terminal,
+    /// Later.
+    Transient { retry_after_s: Option<u32> },
+}
+
+// === impl Inner ===
+
+impl Inner {
+    /// Sends the refresh token to the one endpoint that gave it (Q39).
+    pub(crate) async fn redeem_refresh(
+        &self,
+        server: &Server,
+        settings: &OauthSettings,
+        held: &Credential,
+        tokens: &Tokens,
+    ) -> Result<Refreshed, HoldError> {
+        let Some(refresh_token) = tokens.refresh.clone() else {
+            return Ok(Refreshed::Terminal);
+        };
+        let registration = match &held.registration {
+            Some(id) => self.client_by_id(server, settings, id).await?,
+            None => None,
+        };
+        let Some(client) = registration else {
+            let hint = "the client information of this credential is gone; sign in again";
+            return Ok(Refreshed::Registration(hint.to_owned()));
+        };
+        let input = Refresh {
+            issuer: held.issuer.clone(),
+            token_endpoint: held.token_endpoint.clone(),
+            client,
+            refresh_token,
+            resource: held.resource.clone(),
+            scopes_granted: held.scopes_granted.clone(),
+            quirks: Arc::clone(&self.parts.quirks),
+            jti: self.parts.entropy.id_bytes(),
+        };
+        let mut unheard = |_step| {};
+        let answer = self
+            .run(&mut refresh(input), &reach_of(server), &mut unheard)
+            .await;
+        match answer {
+            Ok(obtained) => self.renewed(server, held, obtained).await,
+            Err(RefreshError::Terminal { .. }) => Ok(Refreshed::Terminal),
+            Err(RefreshError::Transient {
+                cause, retry_after, ..
+            }) => {
+                tracing::warn!(server = %server.slug, issuer = %held.issuer, cause = %cause, "a refresh did not go through");
+                let seconds =
+                    retry_after.map(|span| u32::try_from(span.as_secs()).unwrap_or(u32::MAX));
+                Ok(Refreshed::Transient {
+                    retry_after_s: seconds,
+                })
+            }
+            Err(error) => Ok(Refreshed::Registration(format!(
+                "{error}; sign in again with `claviger login {}`",
+                server.slug
+            ))),
+        }
+    }
+
+    async fn renewed(
+        &self,
+        server: &Server,
+        held: &Credential,
+        obtained: Obtained,
+    ) -> Result<Refreshed, HoldError> {
+        let tokens = Tokens {
+            access: obtained.access_token,
+            refresh: obtained.refresh_token,
+        };
+        let mut row = Credential {
+            version: held.version + 1,
+            fingerprint: self.fingerprint(&tokens),
+            scopes_granted: obtained.scopes_granted,
+            obtained_at: obtained.obtained_at,
+            expires_at: obtained.expires_at,
+            is_refreshable: tokens.refresh.is_some(),
+            ..held.clone()
+        };
+        self.seal_into(server, &mut row, &tokens).await?;
+        Ok(Refreshed::Renewed { row, tokens })
+    }
+}

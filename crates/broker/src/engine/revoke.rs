@@ -1,0 +1,64 @@
+//! Revocation at the issuer: the refresh token first (RFC 7009).
+
+use claviger_client::{Revoke, revoke};
+use claviger_model::{Auth, Credential, OauthSettings, Server};
+
+use crate::broker::{Inner, reach_of};
+use crate::disconnect::AtIssuer;
+use crate::record::Tokens;
+
+// === impl Inner ===
+
+impl Inner {
+    /// Revokes what was just ended here. Whatever comes of it, it is not used here any more.
+    pub(crate) async fn revoke(
+        &self,
+        server: &Server,
+        row: &Credential,
+        tokens: &Tokens,
+    ) -> AtIssuer {
+        let Some(endpoint) = row.revocation_endpoint.clone() else {
+            return AtIssuer::NotOffered;
+        };
+        let settings = match &server.auth {
+            Auth::Oauth(settings) => (**settings).clone(),
+            _ => OauthSettings::default(),
+        };
+        let client = match &row.registration {
+            Some(id) => self.client_by_id(server, &settings, id).await,
+            None => Ok(None),
+        };
+        let client = match client {
+            Ok(Some(client)) => client,
+            Ok(None) => {
+                return AtIssuer::Failed("the client information is gone".to_owned());
+            }
+            Err(error) => return AtIssuer::Failed(error.to_string()),
+        };
+        let input = Revoke {
+            issuer: row.issuer.clone(),
+            revocation_endpoint: endpoint,
+            client,
+            refresh_token: tokens.refresh.clone(),
+            access_token: Some(tokens.access.clone()),
+            jtis: [self.parts.entropy.id_bytes(), self.parts.entropy.id_bytes()],
+        };
+        let mut unheard = |_step| {};
+        let revoked = self
+            .run(&mut revoke(input), &reach_of(server), &mut unheard)
+            .await;
+        // Where the refresh token went, issuers end the access token with it (RFC 7009 §2.1).
+        let is_done = if tokens.refresh.is_some() {
+            revoked.refresh_token
+        } else {
+            revoked.access_token
+        };
+        if is_done {
+            AtIssuer::Revoked
+        } else {
+            AtIssuer::Failed(
+                "the issuer did not confirm; revoke it in your account there".to_owned(),
+            )
+        }
+    }
+}

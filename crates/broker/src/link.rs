@@ -1,0 +1,26 @@
+//! Links to our own sign-in page.
+
+use claviger_crypto::base64url_encode;
+use claviger_model::CredentialKey;
+
+use crate::Broker;
+
+impl Broker {
+    /// The link under which a person begins the sign-in of `key`; empty where no page is served.
+    pub(crate) fn link(&self, key: &CredentialKey) -> String {
+        let inner = &self.inner;
+        let Some(base) = &inner.parts.settings.link_base else {
+            return String::new();
+        };
+        let fresh = base64url_encode(&inner.parts.entropy.id_bytes());
+        let ticket = inner.tickets.issue(key, fresh, inner.parts.clock.now());
+        format!("{base}/login/{ticket}")
+    }
+
+    /// What a link is for.
+    pub fn ticket(&self, ticket: &str) -> Option<CredentialKey> {
+        self.inner
+            .tickets
+            .find(ticket, self.inner.parts.clock.now())
+    }
+}

@@ -1,0 +1,205 @@
+//! The upstream said no: try something better once, or say what is missing.
+
+use claviger_client::{StepUp, StepUpQuestion, judge};
+use claviger_model::{
+    Connection, CredentialKey, Grant, OauthSettings, PendingChallenge, Reason, Server, Standing,
+    UserId,
+};
+use claviger_wire::{BearerChallenge, ErrorCode, ScopeSet};
+use http::StatusCode;
+
+use crate::broker::key_of;
+use crate::cache::Held;
+use crate::serve::{Chain, attachment, can_renew};
+use crate::{Attachment, Broker, Missing, Refusal};
+
+/// A token younger than this that is refused is not refused for its age (Q13, N6), in seconds.
+const TOO_YOUNG_TO_BE_OLD: i64 = 60;
+
+// === impl Broker ===
+
+impl Broker {
+    pub(crate) async fn answer_refusal(
+        &self,
+        server: &Server,
+        user: &UserId,
+        settings: &OauthSettings,
+        used: &Attachment,
+        refusal: &Refusal,
+    ) -> Result<Attachment, Missing> {
+        let inner = &self.inner;
+        let key = key_of(server, user);
+        let values = refusal.www_authenticate.iter().map(String::as_str);
+        let challenge = BearerChallenge::parse(values).value.unwrap_or_default();
+        let lacks_scope = refusal.status == StatusCode::FORBIDDEN
+            && challenge.error == Some(ErrorCode::InsufficientScope);
+        // Q12: somebody may have signed in or refreshed elsewhere; look before anything else.
+        let held = match inner.reread(server, &key).await {
+            Ok(held) => held,
+            Err(error) => return Err(inner.broken(server, &error)),
+        };
+        match held {
+            Some(held) if Some(held.mark) != used.mark => Ok(attachment(&held)),
+            Some(held) if lacks_scope => {
+                self.step_up(server, &key, settings, &held, challenge, refusal)
+                    .await
+            }
+            Some(held) => {
+                self.renew_refused(server, &key, settings, &held, challenge)
+                    .await
+            }
+            None if settings.grant == Grant::ClientCredentials && used.mark.is_none() => {
+                self.note(
+                    &key,
+                    Standing::NeverConnected,
+                    None,
+                    &challenge,
+                    lacks_scope,
+                )
+                .await;
+                let landed = inner.obtain(server, settings, &key).await;
+                self.settle(server, &key, landed).await
+            }
+            None => {
+                let reason = self.reason_so_far(&key).await;
+                self.note(&key, Standing::NeedsSignIn, reason, &challenge, lacks_scope)
+                    .await;
+                Err(self.needs_sign_in(server, &key, reason))
+            }
+        }
+    }
+
+    /// A 401 on a token of ours: one refresh, unless it is so young that its age is not why.
+    async fn renew_refused(
+        &self,
+        server: &Server,
+        key: &CredentialKey,
+        settings: &OauthSettings,
+        held: &Held,
+        challenge: BearerChallenge,
+    ) -> Result<Attachment, Missing> {
+        let now = self.inner.parts.clock.now();
+        // A token may live for less than a minute; then its own end says whether it is old.
+        let ended = held.row.expires_at.is_some_and(|end| end <= now);
+        let is_young = now.since(held.row.obtained_at) < TOO_YOUNG_TO_BE_OLD && !ended;
+        if can_renew(held, settings) && !is_young {
+            let landed = self.inner.renew(server, settings, key, held).await;
+            return self.settle(server, key, landed).await;
+        }
+        let reason = if is_young && can_renew(held, settings) {
+            // N6: another refresh would give another refused token, and another after that.
+            tracing::warn!(
+                server = %server.slug,
+                resource = %held.row.resource,
+                issuer = %held.row.issuer,
+                scopes = %held.row.scopes_granted,
+                "a fresh token was refused; check audience, issuer and clocks"
+            );
+            Reason::FreshTokenRefused
+        } else {
+            Reason::Expired
+        };
+        self.note(key, Standing::NeedsSignIn, Some(reason), &challenge, false)
+            .await;
+        Err(self.needs_sign_in(server, key, Some(reason)))
+    }
+
+    /// A 403 `insufficient_scope`: ask for the union once, and stop where that was tried (C-63 to
+    /// C-66, Q34, N5). The token stays in use for everything else.
+    async fn step_up(
+        &self,
+        server: &Server,
+        key: &CredentialKey,
+        settings: &OauthSettings,
+        held: &Held,
+        challenge: BearerChallenge,
+        refusal: &Refusal,
+    ) -> Result<Attachment, Missing> {
+        let asked = challenge.scope.clone().unwrap_or_default();
+        let attempts = self
+            .connection(key)
+            .await
+            .map_or(0, |connection| connection.step_ups);
+        let judged = judge(&StepUpQuestion {
+            status: refusal.status.as_u16(),
+            challenge: Some(&challenge),
+            requested: &held.row.scopes_requested,
+            granted: &held.row.scopes_granted,
+            configured: settings.scopes.as_ref(),
+            attempts,
+        });
+        if let StepUp::GiveUp { missing, why } = judged {
+            tracing::info!(
+                server = %server.slug,
+                operation = %refusal.operation,
+                %missing,
+                "asking for scopes again would not help: {why}"
+            );
+            return Err(needs_scopes(server, asked, None));
+        }
+        let reason = Some(Reason::ScopesMissing);
+        self.note(key, Standing::NeedsScopes, reason, &challenge, true)
+            .await;
+        if settings.grant == Grant::ClientCredentials {
+            let landed = self.inner.obtain(server, settings, key).await;
+            return self.settle(server, key, landed).await;
+        }
+        let link = self.link(key);
+        Err(needs_scopes(server, asked, Some(link)))
+    }
+
+    /// Remembers what the next sign-in has to answer.
+    async fn note(
+        &self,
+        key: &CredentialKey,
+        standing: Standing,
+        reason: Option<Reason>,
+        challenge: &BearerChallenge,
+        insufficient_scope: bool,
+    ) {
+        let step_ups = self
+            .connection(key)
+            .await
+            .map_or(0, |connection| connection.step_ups);
+        let connection = Connection {
+            key: key.clone(),
+            standing,
+            reason,
+            challenge: Some(PendingChallenge {
+                resource_metadata: challenge.resource_metadata.clone(),
+                scope: challenge.scope.clone(),
+                insufficient_scope,
+            }),
+            step_ups: step_ups + u32::from(insufficient_scope),
+            updated_at: self.inner.parts.clock.now(),
+        };
+        if let Err(error) = self.inner.rows(key).update_connection(&connection).await {
+            // The caller is answered all the same; the sign-in then asks the server once more.
+            tracing::warn!(error = %Chain(&error), "could not remember a challenge");
+        }
+    }
+
+    async fn reason_so_far(&self, key: &CredentialKey) -> Option<Reason> {
+        self.connection(key)
+            .await
+            .and_then(|connection| connection.reason)
+    }
+
+    pub(crate) async fn connection(&self, key: &CredentialKey) -> Option<Connection> {
+        match self.inner.connection(key).await {
+            Ok(connection) => connection,
+            Err(error) => {
+                tracing::warn!(error = %Chain(&error), "could not read a connection");
+                None
+            }
+        }
+    }
+}
+
+fn needs_scopes(server: &Server, scopes: ScopeSet, link: Option<String>) -> Missing {
+    Missing::NeedsScopes {
+        server: server.slug.to_string(),
+        scopes,
+        link,
+    }
+}

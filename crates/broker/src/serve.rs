@@ -1,0 +1,257 @@
+//! What to attach to a request: from memory while it is fresh.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use claviger_crypto::{Context, SealedFor, Secret, base64_decode};
+use claviger_model::{
+    Auth, CredentialKey, Grant, HeaderTemplate, OauthSettings, Reason, Server, UserId,
+};
+use http::{HeaderName, HeaderValue};
+
+use crate::broker::{Inner, key_of, origin_of};
+use crate::cache::{Age, Held};
+use crate::refresh::Landed;
+use crate::{Attach, Attachment, Broker, HoldError, Missing, Refusal};
+
+/// What a caller is told to wait when an issuer does not answer, in seconds.
+const RETRY_AFTER_S: u32 = 5;
+
+#[async_trait]
+impl Attach for Broker {
+    async fn attach(&self, server: &Server, user: &UserId) -> Result<Attachment, Missing> {
+        match &server.auth {
+            Auth::Headers { headers } => self.fixed_headers(server, headers).await,
+            Auth::Oauth(settings) => self.oauth(server, user, settings).await,
+            // `none`, and whatever a later version may add: nothing is attached.
+            _ => Ok(Attachment::default()),
+        }
+    }
+
+    async fn refused(
+        &self,
+        server: &Server,
+        user: &UserId,
+        used: &Attachment,
+        refusal: &Refusal,
+    ) -> Result<Attachment, Missing> {
+        match &server.auth {
+            Auth::Oauth(settings) => {
+                self.answer_refusal(server, user, settings, used, refusal)
+                    .await
+            }
+            Auth::Headers { .. } => Err(Missing::Misconfigured {
+                server: server.slug.to_string(),
+                hint: "the upstream refused the fixed headers; set new ones".to_owned(),
+            }),
+            _ => Err(Missing::Misconfigured {
+                server: server.slug.to_string(),
+                hint: "the upstream asks for a sign-in, but the server is set to need none"
+                    .to_owned(),
+            }),
+        }
+    }
+}
+
+// === impl Broker ===
+
+impl Broker {
+    async fn oauth(
+        &self,
+        server: &Server,
+        user: &UserId,
+        settings: &OauthSettings,
+    ) -> Result<Attachment, Missing> {
+        let inner = &self.inner;
+        let key = key_of(server, user);
+        let held = match inner.hold(server, &key).await {
+            Ok(Some(held)) => held,
+            // Bare: the upstream decides, and says in its challenge what to sign in for.
+            Ok(None) => return Ok(Attachment::default()),
+            Err(error) => return Err(inner.broken(server, &error)),
+        };
+        let now = inner.parts.clock.now();
+        match held.age(now, jitter_of(&held)) {
+            Age::Fresh => Ok(attachment(&held)),
+            Age::Aging => {
+                // Served while it is refreshed; nobody waits for what still works.
+                if can_renew(&held, settings) {
+                    drop(inner.start_renewal(server, settings, &key, &held));
+                }
+                Ok(attachment(&held))
+            }
+            Age::Expired if can_renew(&held, settings) => {
+                let landed = inner.renew(server, settings, &key, &held).await;
+                self.settle(server, &key, landed).await
+            }
+            Age::Expired => Err(self.needs_sign_in(server, &key, Some(Reason::Expired))),
+        }
+    }
+
+    async fn fixed_headers(
+        &self,
+        server: &Server,
+        templates: &[HeaderTemplate],
+    ) -> Result<Attachment, Missing> {
+        let mut headers = Vec::with_capacity(templates.len());
+        for template in templates {
+            let value = match self.open_setting(server, &template.sealed_value).await {
+                Ok(value) => value,
+                Err(error) => return Err(self.inner.broken(server, &error)),
+            };
+            let (Ok(name), Ok(mut value)) = (
+                HeaderName::from_bytes(template.name.as_bytes()),
+                HeaderValue::from_str(value.expose()),
+            ) else {
+                return Err(Missing::Misconfigured {
+                    server: server.slug.to_string(),
+                    hint: format!("the fixed header `{}` cannot be sent", template.name),
+                });
+            };
+            value.set_sensitive(true);
+            headers.push((name, value));
+        }
+        Ok(Attachment {
+            headers,
+            mark: None,
+        })
+    }
+
+    /// Seals a secret setting of a server, for storing it inside its `auth`.
+    pub async fn seal_setting(
+        &self,
+        server: &Server,
+        secret: &Secret,
+    ) -> Result<String, HoldError> {
+        let context = setting_context(server);
+        let plain = secret.expose().as_bytes();
+        let sealed = self
+            .inner
+            .parts
+            .vault
+            .seal(&server.tenant, &context, plain)
+            .await?;
+        Ok(claviger_crypto::base64_encode(&sealed))
+    }
+
+    /// Opens a secret setting of a server. Fails where its URL was changed in the database.
+    pub(crate) async fn open_setting(
+        &self,
+        server: &Server,
+        sealed: &str,
+    ) -> Result<Secret, HoldError> {
+        self.inner.open_setting(server, sealed).await
+    }
+
+    /// What a flight's end means to somebody who waits with a request.
+    pub(crate) async fn settle(
+        &self,
+        server: &Server,
+        key: &CredentialKey,
+        landed: Landed,
+    ) -> Result<Attachment, Missing> {
+        match landed {
+            Landed::Fresh(held) => Ok(attachment(&held)),
+            Landed::Ended(reason) => Err(self.needs_sign_in(server, key, Some(reason))),
+            Landed::Misconfigured(hint) => Err(Missing::Misconfigured {
+                server: server.slug.to_string(),
+                hint,
+            }),
+            Landed::Unreachable { retry_after_s } => Err(Missing::Unreachable {
+                server: server.slug.to_string(),
+                retry_after_s: retry_after_s.unwrap_or(RETRY_AFTER_S),
+            }),
+        }
+    }
+
+    pub(crate) fn needs_sign_in(
+        &self,
+        server: &Server,
+        key: &CredentialKey,
+        reason: Option<Reason>,
+    ) -> Missing {
+        let link = self.link(key);
+        Missing::NeedsSignIn {
+            server: server.slug.to_string(),
+            reason,
+            link,
+        }
+    }
+}
+
+// === impl Inner ===
+
+impl Inner {
+    pub(crate) async fn open_setting(
+        &self,
+        server: &Server,
+        sealed: &str,
+    ) -> Result<Secret, HoldError> {
+        let record = base64_decode(sealed).ok_or(crate::VaultError::UnknownKey)?;
+        let context = setting_context(server);
+        let opened = self
+            .parts
+            .vault
+            .open_record(&server.tenant, &context, &record)
+            .await?;
+        let text = core::str::from_utf8(&opened).map_err(|source| HoldError::Shape {
+            source: Box::new(source),
+        })?;
+        Ok(Secret::new(text))
+    }
+
+    /// Our own trouble with a stored credential: never the caller's fault, never a sign-in.
+    pub(crate) fn broken(&self, server: &Server, error: &HoldError) -> Missing {
+        tracing::error!(server = %server.slug, error = %Chain(error), "a credential cannot be used");
+        match error {
+            HoldError::Store { .. } => Missing::Unreachable {
+                server: server.slug.to_string(),
+                retry_after_s: RETRY_AFTER_S,
+            },
+            _ => Missing::Misconfigured {
+                server: server.slug.to_string(),
+                hint: "its stored credential cannot be opened; sign in anew, or see the log"
+                    .to_owned(),
+            },
+        }
+    }
+}
+
+/// An error and its causes in one line.
+pub(crate) struct Chain<'a>(pub(crate) &'a (dyn std::error::Error + 'static));
+
+impl core::fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn attachment(held: &Arc<Held>) -> Attachment {
+    Attachment {
+        headers: vec![(http::header::AUTHORIZATION, held.header.clone())],
+        mark: Some(held.mark),
+    }
+}
+
+pub(crate) fn can_renew(held: &Held, settings: &OauthSettings) -> bool {
+    held.row.is_refreshable || settings.grant == Grant::ClientCredentials
+}
+
+/// Differs between credentials, and not between calls.
+fn jitter_of(held: &Held) -> u8 {
+    held.mark.0.first().copied().unwrap_or(0)
+}
+
+fn setting_context(server: &Server) -> Context {
+    Context::new(SealedFor::Header)
+        .at("servers", "auth")
+        .tenant(server.tenant.as_str())
+        .server(server.id.as_str())
+        .origin(&origin_of(server))
+}

@@ -1,0 +1,163 @@
+//! The browser came back: prove everything, redeem, store, and only then say so.
+
+use std::sync::Arc;
+
+use claviger_crypto::Secret;
+use claviger_model::{Outcome, Server, ServerId, SignIn};
+use claviger_wire::Callback;
+use tokio::sync::oneshot;
+
+use super::Ended;
+use super::flight_record::FlightRecord;
+use crate::Broker;
+use crate::broker::Inner;
+use crate::serve::Chain;
+
+/// What became of a callback.
+#[derive(Debug)]
+pub enum Completed {
+    /// A sign-in came to its end.
+    Ended {
+        /// How.
+        ended: Ended,
+        /// At which server.
+        server: Box<Server>,
+    },
+    /// No sign-in waits for it: unknown, late, or there already (M2).
+    NotOurs,
+}
+
+// === impl Broker ===
+
+impl Broker {
+    /// Takes a callback that arrived at the path of `server`. It is routed by path and `state`,
+    /// and both must agree (A079). Redeeming and storing go on even if the browser goes away.
+    pub async fn complete(
+        &self,
+        server: &ServerId,
+        query: &str,
+        binding: Option<&Secret>,
+    ) -> Completed {
+        let Ok(callback) = Callback::parse(query) else {
+            // A084: doubled parameters, or `code` and `error` at once.
+            return Completed::NotOurs;
+        };
+        let inner = &self.inner;
+        let Some((sign_in, row)) = inner.take(&callback).await else {
+            return Completed::NotOurs;
+        };
+        let (send, receive) = oneshot::channel();
+        let work = finish(
+            Arc::clone(inner),
+            sign_in,
+            row.clone(),
+            server.clone(),
+            callback,
+            binding.cloned(),
+        );
+        inner.parts.tasks.spawn(
+            "redeem",
+            Box::pin(async move {
+                // Nobody may be listening any more; the end is stored all the same.
+                drop(send.send(work.await));
+            }),
+        );
+        match receive.await {
+            Ok(ended) => Completed::Ended {
+                ended,
+                server: Box::new(row),
+            },
+            Err(_panicked) => Completed::Ended {
+                ended: Ended::new(Outcome::Failed, "something went wrong here"),
+                server: Box::new(row),
+            },
+        }
+    }
+}
+
+// === impl Inner ===
+
+impl Inner {
+    /// A074: the sign-in with this `state`, once. Nothing is sent for any other callback.
+    async fn take(&self, callback: &Callback) -> Option<(SignIn, Server)> {
+        let mac = self.parts.vault.mark("state", callback.state.as_ref()?);
+        let taken = async {
+            let Some(tenant) = self.parts.store.locate(&mac).await? else {
+                return Ok(None);
+            };
+            let rows = self.parts.store.tenant(&tenant);
+            let now = self.parts.clock.now();
+            let Some(sign_in) = rows.take_sign_in(&mac, now).await? else {
+                return Ok(None);
+            };
+            let server = rows.find_server_by_id(&sign_in.key.server).await?;
+            Ok::<_, claviger_store::StoreError>(server.map(|server| (sign_in, server)))
+        };
+        match taken.await {
+            Ok(taken) => taken,
+            Err(error) => {
+                tracing::error!(error = %Chain(&error), "a callback could not be looked up");
+                None
+            }
+        }
+    }
+}
+
+async fn finish(
+    inner: Arc<Inner>,
+    sign_in: SignIn,
+    server: Server,
+    arrived_at: ServerId,
+    callback: Callback,
+    binding: Option<Secret>,
+) -> Ended {
+    let ended = match prove(&inner, &sign_in, &server, &arrived_at, binding).await {
+        Ok(record) => {
+            inner
+                .redeem(&server, &sign_in.key, &record, &callback)
+                .await
+        }
+        Err(ended) => ended,
+    };
+    tracing::info!(
+        server = %server.slug,
+        outcome = ?ended.outcome,
+        message = ended.message.as_deref().unwrap_or(""),
+        "a sign-in ended"
+    );
+    inner.end(&sign_in.id, ended).await
+}
+
+/// That the callback belongs to this server and this browser.
+async fn prove(
+    inner: &Inner,
+    sign_in: &SignIn,
+    server: &Server,
+    arrived_at: &ServerId,
+    binding: Option<Secret>,
+) -> Result<FlightRecord, Ended> {
+    let failed = |message: &str| Ended::new(Outcome::Failed, message);
+    // A079: a hostile issuer may send the browser on to an honest one with our `state`.
+    if server.id != *arrived_at {
+        return Err(failed("the answer arrived at another server's address"));
+    }
+    if !server.enabled {
+        return Err(failed("the server is switched off"));
+    }
+    let opened =
+        FlightRecord::open(inner, server, &sign_in.key, &sign_in.id, &sign_in.sealed).await;
+    let record = opened.map_err(|error| {
+        tracing::error!(error = %Chain(&error), "a sign-in in flight cannot be opened");
+        failed("the sign-in cannot be read back; start it again")
+    })?;
+    // A056, A075: the browser that comes back must be the one that went.
+    if let Some(expected) = &record.binding {
+        let given = binding.map(|cookie| inner.parts.vault.mark("sign-in-cookie", &cookie));
+        if given.is_none_or(|given| given.as_slice() != expected.as_slice()) {
+            return Err(failed(
+                "the answer arrived in another browser than it began in",
+            ));
+        }
+    }
+    Ok(record)
+}

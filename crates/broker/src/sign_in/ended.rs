@@ -1,0 +1,214 @@
+//! The one end of a sign-in, and how to wait for it (M3, M4).
+
+use core::time::Duration;
+use std::sync::{Arc, PoisonError};
+
+use claviger_model::{Outcome, Server, SignInId, Standing, TenantId, UserId};
+use tokio::sync::watch;
+
+use crate::broker::{Inner, key_of};
+use crate::serve::Chain;
+use crate::step::Step;
+use crate::{Broker, HoldError};
+
+/// How a sign-in ended.
+#[derive(Debug, Clone)]
+pub struct Ended {
+    /// The end.
+    pub outcome: Outcome,
+    /// How the user stands now.
+    pub standing: Standing,
+    /// What went wrong, in a sentence of ours.
+    pub message: Option<String>,
+    /// What to do.
+    pub hint: Option<String>,
+    /// What was tried after the browser came back.
+    pub steps: Vec<Step>,
+}
+
+/// How often the database is asked whether another process finished a sign-in.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// How many ends are remembered before old ones are forgotten.
+const MOST_ENDINGS: usize = 1_000;
+
+// === impl Ended ===
+
+impl Ended {
+    pub(crate) fn new(outcome: Outcome, message: &str) -> Self {
+        Self {
+            outcome,
+            standing: match outcome {
+                Outcome::Success => Standing::Connected,
+                _ => Standing::NeedsSignIn,
+            },
+            message: (!message.is_empty()).then(|| message.to_owned()),
+            hint: None,
+            steps: Vec::new(),
+        }
+    }
+
+    pub(crate) fn with_hint(mut self, hint: Option<String>) -> Self {
+        self.hint = hint;
+        self
+    }
+
+    fn of_outcome(outcome: Outcome) -> Self {
+        let message = match outcome {
+            Outcome::Cancelled => "the sign-in was cancelled",
+            Outcome::Denied => "the sign-in was declined",
+            Outcome::Failed => "the sign-in did not work",
+            Outcome::Success => "",
+            Outcome::TimedOut => "nobody finished the sign-in in time",
+        };
+        Self::new(outcome, message)
+    }
+}
+
+// === impl Broker ===
+
+impl Broker {
+    /// Waits for the end of a sign-in, at most as long as a person has for it.
+    pub async fn ended(&self, id: &SignInId) -> Ended {
+        let inner = &self.inner;
+        let timeout = u64::from(inner.parts.settings.sign_in_timeout_s) * 1_000;
+        let began = inner.parts.clock.monotonic_ms();
+        let mut ending = inner.ending(id);
+        let mut closed = inner.closed.subscribe();
+        loop {
+            if *closed.borrow_and_update() {
+                return inner.end(id, Ended::of_outcome(Outcome::Cancelled)).await;
+            }
+            if let Some(ended) = ending.borrow_and_update().clone() {
+                return ended;
+            }
+            tokio::select! {
+                changed = ending.changed() => if changed.is_err() {
+                    return Ended::of_outcome(Outcome::Failed);
+                },
+                _closing = closed.changed() => {}
+                () = inner.parts.clock.sleep(LOOK) => {
+                    if let Some(outcome) = inner.outcome_elsewhere(id).await {
+                        return Ended::of_outcome(outcome);
+                    }
+                }
+            }
+            if inner.parts.clock.monotonic_ms().saturating_sub(began) >= timeout {
+                let timed_out = Ended::of_outcome(Outcome::TimedOut).with_hint(Some(
+                    "start it again when you are at the browser".to_owned(),
+                ));
+                return inner.end(id, timed_out).await;
+            }
+        }
+    }
+
+    /// Keeps `held` until the sign-in has come to its end.
+    pub fn when_ended(&self, id: &SignInId, held: impl Send + 'static) {
+        let (broker, id) = (self.clone(), id.clone());
+        self.inner.parts.tasks.spawn(
+            "sign-in",
+            Box::pin(async move {
+                broker.ended(&id).await;
+                drop(held);
+            }),
+        );
+    }
+
+    /// Ends the open sign-in of a user at a server; says whether there was one.
+    pub async fn cancel(&self, server: &Server, user: &UserId) -> Result<bool, HoldError> {
+        let inner = &self.inner;
+        let key = key_of(server, user);
+        let now = inner.parts.clock.now();
+        let Some(open) = inner.rows(&key).find_open_sign_in(&key, now).await? else {
+            return Ok(false);
+        };
+        inner
+            .end(&open.id, Ended::of_outcome(Outcome::Cancelled))
+            .await;
+        Ok(true)
+    }
+
+    /// Ends a sign-in by its id, without waiting.
+    pub fn cancel_later(&self, id: SignInId) {
+        let inner = Arc::clone(&self.inner);
+        self.inner.parts.tasks.spawn(
+            "cancel sign-in",
+            Box::pin(async move {
+                inner.end(&id, Ended::of_outcome(Outcome::Cancelled)).await;
+            }),
+        );
+    }
+
+    /// Ends whatever waits for people; background work goes on to its end.
+    pub fn close(&self) {
+        self.inner.closed.send_replace(true);
+    }
+}
+
+// === impl Inner ===
+
+impl Inner {
+    fn ending(&self, id: &SignInId) -> watch::Receiver<Option<Ended>> {
+        let mut endings = self.endings.lock().unwrap_or_else(PoisonError::into_inner);
+        // Ends that were told stay for a while, for whoever asks late ("just completed", M4).
+        if endings.len() >= MOST_ENDINGS {
+            endings.retain(|_, ending| ending.borrow().is_none());
+        }
+        endings
+            .entry(id.clone())
+            .or_insert_with(|| watch::channel(None).0)
+            .subscribe()
+    }
+
+    /// Writes the end, once: whoever comes second learns what the first one wrote.
+    pub(crate) async fn end(&self, id: &SignInId, ended: Ended) -> Ended {
+        let rows = self.parts.store.tenant(&TenantId::default_tenant());
+        let ended = match rows.end_sign_in(id, ended.outcome).await {
+            Ok(true) => ended,
+            Ok(false) => match self.published(id) {
+                Some(first) => first,
+                None => self
+                    .outcome_elsewhere(id)
+                    .await
+                    .map_or(ended, Ended::of_outcome),
+            },
+            Err(error) => {
+                tracing::warn!(error = %Chain(&error), "could not write the end of a sign-in");
+                ended
+            }
+        };
+        self.publish(id, &ended);
+        ended
+    }
+
+    fn published(&self, id: &SignInId) -> Option<Ended> {
+        let endings = self.endings.lock().unwrap_or_else(PoisonError::into_inner);
+        endings.get(id)?.borrow().clone()
+    }
+
+    /// Tells whoever waits, exactly once.
+    fn publish(&self, id: &SignInId, ended: &Ended) {
+        drop(self.ending(id));
+        let endings = self.endings.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(ending) = endings.get(id) {
+            ending.send_if_modified(|known| {
+                let is_first = known.is_none();
+                if is_first {
+                    *known = Some(ended.clone());
+                }
+                is_first
+            });
+        }
+    }
+
+    async fn outcome_elsewhere(&self, id: &SignInId) -> Option<Outcome> {
+        let rows = self.parts.store.tenant(&TenantId::default_tenant());
+        match rows.find_sign_in(id).await {
+            Ok(found) => found?.outcome,
+            Err(error) => {
+                tracing::warn!(error = %Chain(&error), "could not read a sign-in");
+                None
+            }
+        }
+    }
+}

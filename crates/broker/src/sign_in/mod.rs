@@ -1,0 +1,11 @@
+//! Sign-ins: begun here, finished by whichever process the browser comes back to.
+
+pub use begin::{Begin, BeginError, Begun, Started};
+pub use complete::Completed;
+pub use ended::Ended;
+
+mod begin;
+mod complete;
+mod ended;
+mod flight_record;
+mod redeemed;
