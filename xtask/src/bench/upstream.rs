@@ -84,3 +84,44 @@ fn reply(status: &str, headers: &str, body: &str) -> Vec<u8> {
 }
 
 const RESULT: &str = r#"{"jsonrpc":"2.0","id":1,"result":{"resultType":"complete","content":[{"type":"text","text":"The quick brown fox jumps over the lazy dog, and the dog, who has seen this before, sleeps on."}]}}"#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::load;
+    use std::time::Duration;
+
+    fn ask(address: SocketAddr, head: &str) -> Message {
+        let mut connection = Connection::open(address).unwrap();
+        connection
+            .send(format!("{head}content-length: 0\r\n\r\n").as_bytes())
+            .unwrap();
+        connection.receive().unwrap().unwrap()
+    }
+
+    #[test]
+    fn it_is_protected_and_says_by_whom() {
+        let address = serve().unwrap();
+        let refused = ask(address, "POST /mcp HTTP/1.1\r\n");
+        assert_eq!(refused.first, "HTTP/1.1 401 Unauthorized");
+        let challenge = refused.header("www-authenticate").unwrap();
+        let path = "/.well-known/oauth-protected-resource/mcp";
+        assert!(challenge.contains(path));
+        let metadata = ask(address, &format!("GET {path} HTTP/1.1\r\n"));
+        assert!(
+            String::from_utf8(metadata.body)
+                .unwrap()
+                .contains(&address.to_string())
+        );
+    }
+
+    #[test]
+    fn a_load_counts_what_was_answered_and_stops_at_a_refusal() {
+        let address = serve().unwrap();
+        let of = |token| format!("POST /mcp HTTP/1.1\r\nauthorization: Bearer {token}\r\n\r\n");
+        let span = Duration::from_millis(20);
+        let load = load::run(of(TOKEN).as_bytes(), address, 2, span).unwrap();
+        assert!(load.latencies.len() >= 2);
+        assert!(load::run(of("another").as_bytes(), address, 1, span).is_err());
+    }
+}
