@@ -12,8 +12,8 @@ use futures_util::future::{Either, select};
 use http::header::WWW_AUTHENTICATE;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 
-use crate::request_headers;
 use crate::upstream::Upstream;
+use crate::{echo, request_headers};
 
 /// Everything a call needs, owned: it may outlive the request that began it.
 pub(crate) struct Exchange {
@@ -56,7 +56,9 @@ impl Exchange {
         for _ in 0..MAX_ATTEMPTS {
             let mut response = self.send(&used).await?;
             let Some(refusal) = self.refusal(&response) else {
-                strip_echo(response.headers_mut(), &used);
+                // A143: a header that repeats the credential is dropped, whatever its name.
+                let sent = used.headers.iter().map(|(_, value)| value);
+                echo::strip(response.headers_mut(), sent);
                 return Ok(response);
             };
             drop(response);
@@ -153,30 +155,6 @@ impl fmt::Debug for Exchange {
     }
 }
 
-/// A143: a header that repeats the credential is dropped, whatever its name.
-fn strip_echo(headers: &mut HeaderMap, attachment: &Attachment) {
-    for (_, value) in &attachment.headers {
-        let secret = value.as_bytes();
-        let token = secret.rsplit(|byte| *byte == b' ').next().unwrap_or(secret);
-        if token.len() < MIN_ECHO {
-            continue;
-        }
-        let echoes: Vec<_> = headers
-            .iter()
-            .filter(|(_, value)| {
-                let mut windows = value.as_bytes().windows(token.len());
-                windows.any(|window| window == token)
-            })
-            .map(|(name, _)| name.clone())
-            .collect();
-        for name in echoes {
-            headers.remove(name);
-        }
-    }
-}
-
 const MAX_ATTEMPTS: usize = 2;
 const SIGN_IN_GLANCE: Duration = Duration::from_millis(500);
 const MAX_CHALLENGES: usize = 16;
-/// Shorter values stand in headers by chance.
-const MIN_ECHO: usize = 8;

@@ -13,6 +13,7 @@ pub use settings::Settings;
 
 mod answer_headers;
 mod catalogue;
+mod echo;
 mod exchange;
 mod handle;
 mod intake;

@@ -3,8 +3,10 @@
 use claviger_broker::Attachment;
 use claviger_mcp::Era;
 use claviger_mcp::header::{LAST_EVENT_ID, MCP_PARAM_PREFIX, MCP_SESSION_ID};
-use http::header::{ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, HeaderMap};
+use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HeaderMap};
 use http::{HeaderValue, Method};
+
+use crate::echo;
 
 /// The headers of the upstream request, without the credential.
 ///
@@ -25,6 +27,8 @@ pub(crate) fn forwarded(
             headers.append(name.clone(), value.clone());
         }
     }
+    // A142: not even in a header that is meant to pass.
+    echo::strip(&mut headers, caller.get_all(AUTHORIZATION).iter());
     if let (Era::Legacy, Some(session)) = (era, session) {
         headers.insert(MCP_SESSION_ID, session.clone());
     }
@@ -91,6 +95,7 @@ const PASSED: [&str; 9] = [
 #[cfg(test)]
 mod tests {
     use http::HeaderName;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -185,5 +190,35 @@ mod tests {
         attach(&mut headers, &attachment);
         let values: Vec<_> = headers.get_all("x-api-key").iter().collect();
         assert_eq!(values, ["ours"]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+        #[test]
+        fn a142_the_callers_token_goes_up_in_no_header(
+            names in proptest::collection::vec(
+                prop_oneof![
+                    "[a-z][a-z0-9_-]{0,12}",
+                    proptest::sample::select(&PASSED[..]).prop_map(str::to_owned),
+                    proptest::sample::select(&["authorization", "cookie", "mcp-param-x", "connection"][..])
+                        .prop_map(str::to_owned),
+                ],
+                0..8,
+            ),
+            values in proptest::collection::vec("[ -~]{0,6}(callers-token)?[ -~]{0,6}", 8),
+            is_modern in any::<bool>(),
+        ) {
+            let mut map = HeaderMap::new();
+            map.insert(AUTHORIZATION, HeaderValue::from_static("Bearer callers-token"));
+            for (name, value) in names.iter().zip(&values) {
+                let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+                map.append(name, HeaderValue::from_str(value).unwrap());
+            }
+            let era = if is_modern { Era::Modern } else { Era::Legacy };
+            for (name, value) in &forwarded(&map, &Method::POST, era, None) {
+                prop_assert!(!echo::holds(value, b"callers-token"), "{}", name);
+                prop_assert!(!name.as_str().contains('_') || name.as_str().starts_with("mcp-param-"));
+            }
+        }
     }
 }

@@ -130,7 +130,7 @@ async fn a_body_that_never_ends_is_given_up() {
         .header("content-type", "application/json")
         .body(axum::body::Body::from_stream(silent))
         .unwrap();
-    let (answer, ()) = futures_util::join!(gateway.send(request), async {
+    let (answer, ()) = tokio::join!(gateway.send(request), async {
         while gateway.clock.sleepers() == 0 {
             tokio::task::yield_now().await;
         }

@@ -150,7 +150,7 @@ async fn an_upstream_that_never_answers_is_given_up() {
     let gateway = Gateway::new();
     let gate = claviger_testkit::Gate::closed();
     gateway.forward.text_behind(&gate, 200, RESULT);
-    let (answer, ()) = futures_util::join!(gateway.send(modern_call()), async {
+    let (answer, ()) = tokio::join!(gateway.send(modern_call()), async {
         gate.arrived(1).await;
         gateway.clock.advance_secs(301);
     });

@@ -1,6 +1,6 @@
 //! A missing credential: who is told, and how, by era and by what the client can show.
 
-use claviger_broker::Missing;
+use claviger_broker::{Attachment, Missing};
 use serde_json::json;
 
 use crate::support::*;
@@ -73,7 +73,7 @@ async fn t14_an_accepted_sign_in_is_waited_for_and_our_question_stays_here() {
     for _ in 0..3 {
         gateway.attach.attached(Err(needs_sign_in()));
     }
-    let (answer, ()) = futures_util::join!(gateway.send(answered("accept")), async {
+    let (answer, ()) = tokio::join!(gateway.send(answered("accept")), async {
         for _ in 0..3 {
             while gateway.clock.sleepers() == 0 {
                 tokio::task::yield_now().await;
@@ -91,6 +91,29 @@ async fn t14_an_accepted_sign_in_is_waited_for_and_our_question_stays_here() {
 }
 
 #[tokio::test]
+async fn t14_a_challenge_after_the_acceptance_is_waited_for_too() {
+    let gateway = Gateway::new();
+    gateway
+        .forward
+        .text(401, &[], "")
+        .text(200, &[JSON], RESULT);
+    gateway.attach.attached(Ok(Attachment::default()));
+    gateway.attach.after_refusal(Err(needs_sign_in()));
+    // Still bare: not what is waited for.
+    gateway.attach.attached(Ok(Attachment::default()));
+    let (answer, ()) = tokio::join!(gateway.send(answered("accept")), async {
+        for _ in 0..2 {
+            while gateway.clock.sleepers() == 0 {
+                tokio::task::yield_now().await;
+            }
+            gateway.clock.advance_secs(1);
+        }
+    });
+    assert_eq!(answer.body, RESULT);
+    assert_eq!(gateway.forward.requests().len(), 2);
+}
+
+#[tokio::test]
 async fn t14_nobody_is_asked_twice_in_one_call() {
     let gateway = Gateway::new();
     for action in ["decline", "cancel"] {
@@ -100,7 +123,7 @@ async fn t14_nobody_is_asked_twice_in_one_call() {
     for _ in 0..60 {
         gateway.attach.attached(Err(needs_sign_in()));
     }
-    let (answer, ()) = futures_util::join!(gateway.send(answered("accept")), async {
+    let (answer, ()) = tokio::join!(gateway.send(answered("accept")), async {
         while gateway.clock.sleepers() == 0 {
             tokio::task::yield_now().await;
         }

@@ -1,8 +1,13 @@
 //! Streams: event by event, timed, and what becomes of them when the caller leaves.
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use claviger_ports::{Body, Forward, ForwardError, Reach, full_body};
 use claviger_proxy::Settings;
 use claviger_testkit::Gate;
 use futures_util::FutureExt;
+use http::{Request, Response};
 use http_body_util::BodyExt;
 
 use crate::support::*;
@@ -162,4 +167,40 @@ async fn a_stream_that_breaks_off_breaks_off_for_the_caller() {
     let mut body = gateway.open(post(CALL)).await.into_body();
     stream.break_off().await;
     body.frame().await.unwrap().unwrap_err();
+}
+
+/// Answers with the very body it got, after a while that depends on it.
+struct Mirror;
+
+#[async_trait]
+impl Forward for Mirror {
+    async fn forward(
+        &self,
+        request: Request<Body>,
+        _: &Reach,
+    ) -> Result<Response<Body>, ForwardError> {
+        let body = request.into_body().collect().await.unwrap().to_bytes();
+        for _ in 0..body.iter().map(|byte| usize::from(*byte)).sum::<usize>() % 17 {
+            tokio::task::yield_now().await;
+        }
+        let answer = Response::builder().header("content-type", "application/json");
+        Ok(answer.body(full_body(body)).unwrap())
+    }
+}
+
+#[tokio::test]
+async fn a154_answers_reach_whoever_asked_though_all_ids_are_equal() {
+    let gateway = Gateway::before(Arc::new(Mirror));
+    let calls = (0..10_000).map(|number| {
+        let body = format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"echo","arguments":{{"n":{number}}}}}}}"#
+        );
+        let gateway = &gateway;
+        async move {
+            let answer = gateway.send(post(&body)).await;
+            answer.body == body
+        }
+    });
+    let outcomes = futures_util::future::join_all(calls).await;
+    assert_eq!(outcomes.iter().filter(|is_own| !**is_own).count(), 0);
 }

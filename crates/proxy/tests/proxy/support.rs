@@ -10,7 +10,7 @@ use claviger_broker::{Attach, Attachment, Missing, Refusal, TokenMark};
 use claviger_crypto::{Secret, TenantKey};
 use claviger_guard::{Access, Guard, GuardSettings, Verified, Verify, VerifyError};
 use claviger_model::{Auth, Server, ServerId, Slug, TenantId, Timestamp, UserId};
-use claviger_ports::Clock;
+use claviger_ports::{Clock, Forward};
 use claviger_proxy::{
     Catalogue, Parts, Proxy, RouteSettings, SealSession, SessionKey, Settings, router,
 };
@@ -71,6 +71,15 @@ impl Gateway {
 
     pub(crate) fn with(settings: Settings) -> Self {
         let forward = Arc::new(FakeForward::new());
+        Self::built(settings, Arc::<FakeForward>::clone(&forward), forward)
+    }
+
+    /// Behind this gateway answers `door`.
+    pub(crate) fn before(door: Arc<dyn Forward>) -> Self {
+        Self::built(Settings::default(), door, Arc::new(FakeForward::new()))
+    }
+
+    fn built(settings: Settings, door: Arc<dyn Forward>, forward: Arc<FakeForward>) -> Self {
         let attach = Arc::new(FakeAttach::default());
         let clock = Arc::new(FixedClock::at(1_800_000_000));
         let tasks = Arc::new(TokioTasks::new());
@@ -80,7 +89,7 @@ impl Gateway {
             Arc::new(SessionKey::new(key, Arc::<SeededEntropy>::clone(&entropy)));
         let proxy = Proxy::new(Parts {
             attach: Arc::<FakeAttach>::clone(&attach),
-            forward: Arc::<FakeForward>::clone(&forward),
+            forward: door,
             servers: Arc::new(Servers(vec![
                 server(1, "notes", "https://up.example/mcp?workspace=7#top"),
                 server(2, "other", "http://127.0.0.1:9000/other"),
