@@ -126,17 +126,11 @@ impl Keys<'_, '_> {
             let origin = Origin::Flag {
                 flag: flag.flag.to_owned(),
             };
-            return Some((origin, Raw::Text(flag.value.clone())));
+            return Some((origin, Raw::from_text(&flag.value)));
         }
         let variable = variable(self.section, key);
         if let Some(value) = self.reader.sources.variable(&variable) {
-            // An empty variable is how Compose files and shells say "not set".
-            let raw = value
-                .to_str()
-                .map_or(Raw::Other("bytes that are not UTF-8"), |text| {
-                    Raw::Text(text.to_owned())
-                });
-            return Some((Origin::Environment { variable }, raw));
+            return Some((Origin::Environment { variable }, Raw::from_text(value)));
         }
         self.reader
             .file

@@ -2,6 +2,7 @@
 
 use core::net::SocketAddr;
 use core::str::FromStr;
+use std::ffi::OsStr;
 use std::path::PathBuf;
 
 use toml::Value;
@@ -51,6 +52,14 @@ impl Raw {
             DeValue::Float(_) => Self::Other("a number with a fraction"),
             DeValue::Table(_) => Self::Other("a table"),
         }
+    }
+
+    /// Takes a value from the environment or the command line.
+    pub(crate) fn from_text(text: &OsStr) -> Self {
+        text.to_str()
+            .map_or(Self::Other("bytes that are not UTF-8"), |text| {
+                Self::Text(text.to_owned())
+            })
     }
 
     /// What was found, for people. Text is cut and its control characters are escaped.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Everything a configuration is read from, but the file itself.
 #[derive(Debug, Clone, Default)]
@@ -26,7 +26,7 @@ pub struct Flag {
     /// The flag, with its dashes.
     pub flag: &'static str,
     /// Its value.
-    pub value: String,
+    pub value: OsString,
 }
 
 impl Sources {
@@ -38,9 +38,55 @@ impl Sources {
         }
     }
 
+    /// Neither environment nor flags: every setting has its default.
+    pub fn nothing() -> Self {
+        Self::default()
+    }
+
+    /// Adds a flag; it beats environment and file.
+    #[must_use]
+    pub fn with_flag(mut self, flag: Flag) -> Self {
+        match flag.key {
+            DATA_DIR => self.data_dir = Some(flag.value.into()),
+            _ => self.flags.push(flag),
+        }
+        self
+    }
+
     /// A variable that is set and not empty.
     pub(crate) fn variable(&self, name: &str) -> Option<&OsStr> {
         let value = self.environment.get(OsStr::new(name))?;
         (!value.is_empty()).then_some(value.as_os_str())
     }
 }
+
+impl Flag {
+    /// `--data-dir`.
+    pub fn data_dir(path: &Path) -> Self {
+        Self {
+            key: DATA_DIR,
+            flag: "--data-dir",
+            value: path.into(),
+        }
+    }
+
+    /// `--listen`.
+    pub fn listen(address: &str) -> Self {
+        Self {
+            key: "server.listen",
+            flag: "--listen",
+            value: address.into(),
+        }
+    }
+
+    /// `--timeout-s` of a sign-in.
+    pub fn sign_in_timeout_s(seconds: u32) -> Self {
+        Self {
+            key: "sign_in.timeout_s",
+            flag: "--timeout-s",
+            value: seconds.to_string().into(),
+        }
+    }
+}
+
+const DATA_DIR: &str = "data_dir";
