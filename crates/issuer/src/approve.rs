@@ -33,8 +33,8 @@ pub struct ConsentRequest {
 pub struct ConsentForm {
     /// Where the form goes.
     pub action: String,
-    /// The hidden field `flow`.
-    pub flow: String,
+    /// The hidden field `pending_id`.
+    pub pending_id: String,
     /// The hidden field `csrf`.
     pub csrf: Secret,
 }
@@ -58,7 +58,7 @@ pub enum Approval {
 /// Asks the person. A chained sign-in, a user directory or a demo stands behind it.
 #[async_trait]
 pub trait Approve: Send + Sync + 'static {
-    /// The page that asks. Its form posts `flow`, `csrf` and `decision` (`approve` or `deny`).
+    /// The page that asks. Its form posts `pending_id`, `csrf` and `decision` (`approve` or `deny`).
     fn page(&self, request: &ConsentRequest, form: &ConsentForm) -> Page {
         consent_page(request, form)
     }

@@ -69,19 +69,19 @@ impl Issuer {
         let Some(form) = Parameters::parse(request.body).filter(|form| !form.any_repeats()) else {
             return Err(PageProblem::Repeated);
         };
-        let (Some(flow), Some(csrf)) = (form.one("flow"), form.one("csrf")) else {
+        let (Some(pending_id), Some(csrf)) = (form.one("pending_id"), form.one("csrf")) else {
             return Err(PageProblem::NotThisBrowser);
         };
-        let Some(pending) = self.doors.store.find_pending(flow).await? else {
+        let Some(pending) = self.doors.store.find_pending(pending_id).await? else {
             return Err(PageProblem::Stale);
         };
         // A056, A058: a stranger's form does not use up the person's own.
-        let cookie_name = self.cookie_name(flow);
+        let cookie_name = self.cookie_name(pending_id);
         let bound = request.cookies.iter().any(|(name, value)| {
             *name == cookie_name
-                && self.has_mac("cookie", &[flow, value.expose()], &pending.cookie_mac)
+                && self.has_mac("cookie", &[pending_id, value.expose()], &pending.cookie_mac)
         });
-        if !bound || !self.has_mac("csrf", &[flow, csrf], &pending.csrf_mac) {
+        if !bound || !self.has_mac("csrf", &[pending_id, csrf], &pending.csrf_mac) {
             return Err(PageProblem::NotThisBrowser);
         }
         let approved = match form.one("decision") {
@@ -89,7 +89,7 @@ impl Issuer {
             Some("deny") => false,
             _ => return Err(PageProblem::NotThisBrowser),
         };
-        match self.doors.store.take_pending(flow).await? {
+        match self.doors.store.take_pending(pending_id).await? {
             Some(pending) if pending.expires_at > now => Ok((pending, approved)),
             _ => Err(PageProblem::Stale),
         }

@@ -1,8 +1,5 @@
 //! The layer and the metadata route, by single requests.
 
-use core::time::Duration;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::http::{GuardLayer, metadata_router};
@@ -16,26 +13,10 @@ use axum::body::Body;
 use axum::routing::get;
 use claviger_crypto::Secret;
 use claviger_model::{TenantId, Timestamp, UserId};
-use claviger_ports::Clock;
+use claviger_testkit::FixedClock;
 use claviger_wire::ScopeSet;
 use http_body_util::BodyExt;
 use tower::ServiceExt;
-
-struct Noon;
-
-impl Clock for Noon {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_secs(43_200)
-    }
-
-    fn monotonic_ms(&self) -> u64 {
-        0
-    }
-
-    fn sleep(&self, _span: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        Box::pin(async {})
-    }
-}
 
 struct One;
 
@@ -64,7 +45,7 @@ fn app() -> Router {
     let guard = Arc::new(Guard::new(Arc::new(One), GuardSettings::default()));
     Router::new()
         .route("/mcp", get(who))
-        .layer(GuardLayer::new(guard, Arc::new(Noon)))
+        .layer(GuardLayer::new(guard, Arc::new(FixedClock::at(43_200))))
         .route("/open", get(who))
 }
 

@@ -163,7 +163,7 @@ impl Issuer {
             cookie_name: self.cookie_name(&id),
             form: ConsentForm {
                 action: self.endpoint_path("authorize"),
-                flow: id,
+                pending_id: id,
                 csrf,
             },
             cookie,
@@ -214,9 +214,9 @@ impl Issuer {
 
     // P-04: `__Host-` wherever there is TLS; browsers refuse it on plain loopback. One cookie per
     // request, so that two tabs do not meet (A085).
-    pub(crate) fn cookie_name(&self, flow: &str) -> String {
+    pub(crate) fn cookie_name(&self, pending_id: &str) -> String {
         let prefix = if self.is_https() { "__Host-" } else { "" };
-        format!("{prefix}clv_authorize_{flow}")
+        format!("{prefix}clv_authorize_{pending_id}")
     }
 
     pub(crate) fn is_https(&self) -> bool {

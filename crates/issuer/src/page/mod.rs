@@ -133,7 +133,7 @@ pub fn consent_page(request: &ConsentRequest, form: &ConsentForm) -> Page {
          <dt>answer goes to</dt><dd><code>{host}</code></dd>\
          <dt>lasts</dt><dd>{lasts}, or until you revoke it</dd></dl>{warning}\
          <form method=\"post\" action=\"{action}\">\
-         <input type=\"hidden\" name=\"flow\" value=\"{flow}\">\
+         <input type=\"hidden\" name=\"pending_id\" value=\"{pending_id}\">\
          <input type=\"hidden\" name=\"csrf\" value=\"{csrf}\">\
          <button name=\"decision\" value=\"approve\" class=\"yes\">Approve</button>\
          <button name=\"decision\" value=\"deny\">Deny</button></form>",
@@ -142,7 +142,7 @@ pub fn consent_page(request: &ConsentRequest, form: &ConsentForm) -> Page {
         host = escape(&request.redirect_host),
         lasts = span(request.lasts_s),
         action = escape(&form.action),
-        flow = escape(&form.flow),
+        pending_id = escape(&form.pending_id),
         csrf = escape(form.csrf.expose()),
     );
     frame("Approve access", &main)
@@ -217,7 +217,7 @@ mod tests {
     fn form() -> ConsentForm {
         ConsentForm {
             action: "/authorize".to_owned(),
-            flow: "f1".to_owned(),
+            pending_id: "f1".to_owned(),
             csrf: Secret::new("s1"),
         }
     }

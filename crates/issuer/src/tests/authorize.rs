@@ -215,7 +215,7 @@ async fn a056_a058_a057_a_form_counts_only_from_the_browser_that_was_asked() {
     let ask = fixture.ask(&query(&client, &[])).await;
     let foreign = fixture.ask(&query(&client, &[])).await;
     let fields = vec![
-        ("flow", ask.form.flow.as_str()),
+        ("pending_id", ask.form.pending_id.as_str()),
         ("csrf", ask.form.csrf.expose()),
         ("decision", "approve"),
     ];
@@ -272,7 +272,7 @@ async fn a060_extra_fields_of_the_form_change_nothing() {
     let client = fixture.client("none").await;
     let ask = fixture.ask(&query(&client, &[])).await;
     let body = form(&[
-        ("flow", &ask.form.flow),
+        ("pending_id", &ask.form.pending_id),
         ("csrf", ask.form.csrf.expose()),
         ("decision", "approve"),
         ("redirect_uri", "https://evil.example/cb"),
@@ -304,7 +304,7 @@ async fn a073_an_answer_after_ten_minutes_is_too_late() {
     let client = fixture.client("none").await;
     let ask = fixture.ask(&query(&client, &[])).await;
     let body = form(&[
-        ("flow", &ask.form.flow),
+        ("pending_id", &ask.form.pending_id),
         ("csrf", ask.form.csrf.expose()),
         ("decision", "approve"),
     ]);

@@ -143,7 +143,7 @@ impl Fixture {
 
     pub(super) async fn decide(&self, ask: &Ask, decision: &str) -> DecideAnswer {
         let body = form(&[
-            ("flow", &ask.form.flow),
+            ("pending_id", &ask.form.pending_id),
             ("csrf", ask.form.csrf.expose()),
             ("decision", decision),
         ]);

@@ -104,7 +104,7 @@ async fn approved(fixture: &Fixture, client: &Known) -> String {
     assert!(cookie.starts_with("__Host-clv_authorize_"));
     assert!(cookie.ends_with("; Path=/; Max-Age=600; HttpOnly; SameSite=Lax; Secure"));
     let fields = [
-        ("flow", field("flow")),
+        ("pending_id", field("pending_id")),
         ("csrf", field("csrf")),
         ("decision", "approve".to_owned()),
     ];
