@@ -35,6 +35,7 @@ pub(crate) struct Relay {
     last_frame_ms: u64,
     alarm: BoxFuture<'static, ()>,
     drains: Option<Drains>,
+    closing: Option<BoxFuture<'static, ()>>,
 }
 
 impl Relay {
@@ -53,7 +54,19 @@ impl Relay {
             patience,
             alarm,
             drains,
+            closing: None,
         }
+    }
+
+    /// Ends the body when `closing` is over, as if the upstream had ended it.
+    pub(crate) fn until(mut self, closing: BoxFuture<'static, ()>) -> Self {
+        self.closing = Some(closing);
+        self
+    }
+
+    fn is_closing(&mut self, cx: &mut Context<'_>) -> bool {
+        let closing = self.closing.as_mut();
+        closing.is_some_and(|closing| closing.as_mut().poll(cx).is_ready())
     }
 
     /// One alarm serves many frames: when it rings, it is set again for what is left.
@@ -92,6 +105,10 @@ impl HttpBody for Relay {
                 Poll::Ready(last) => {
                     self.inner = None;
                     return Poll::Ready(last);
+                }
+                Poll::Pending if self.is_closing(cx) => {
+                    self.inner = None;
+                    return Poll::Ready(None);
                 }
                 Poll::Pending if self.is_out_of_time(cx) => {
                     self.inner = None;

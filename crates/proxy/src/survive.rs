@@ -11,6 +11,7 @@ use futures_util::future::{BoxFuture, Either, select};
 use http::Response;
 use http_body_util::BodyExt;
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use crate::Settings;
 
@@ -20,6 +21,7 @@ pub(crate) struct Drains {
     tasks: Arc<dyn Tasks>,
     clock: Arc<dyn Clock>,
     permits: Arc<Semaphore>,
+    closing: CancellationToken,
     timeout: Duration,
     max_bytes: u64,
 }
@@ -35,11 +37,17 @@ pub(crate) struct Survive<E: Send + 'static> {
 // === impl Drains ===
 
 impl Drains {
-    pub(crate) fn new(tasks: Arc<dyn Tasks>, clock: Arc<dyn Clock>, settings: &Settings) -> Self {
+    pub(crate) fn new(
+        tasks: Arc<dyn Tasks>,
+        clock: Arc<dyn Clock>,
+        closing: CancellationToken,
+        settings: &Settings,
+    ) -> Self {
         Self {
             tasks,
             clock,
             permits: Arc::new(Semaphore::new(settings.max_drains)),
+            closing,
             timeout: settings.drain_timeout,
             max_bytes: settings.max_drain_bytes,
         }
@@ -66,8 +74,9 @@ impl Drains {
             return;
         };
         let deadline = self.clock.sleep(self.timeout);
+        let closing = self.closing.clone().cancelled_owned();
         let bounded = async move {
-            match select(work, deadline).await {
+            match select(work, select(deadline, Box::pin(closing))).await {
                 Either::Left(_) => {}
                 Either::Right(_) => tracing::debug!(name, "gave up on an answer nobody reads"),
             }

@@ -41,7 +41,10 @@ impl Proxy {
             Verdict::Json | Verdict::Stream => {
                 let drains = call.survives().then(|| self.drains.clone());
                 let clock = Arc::clone(&self.parts.clock);
-                let relay = Relay::new(body, clock, patience, drains);
+                let mut relay = Relay::new(body, clock, patience, drains);
+                if call.is_endless() {
+                    relay = relay.until(Box::pin(self.closing.clone().cancelled_owned()));
+                }
                 let mut answer = Response::new(relay.boxed_unsync());
                 *answer.status_mut() = upstream.status;
                 answer

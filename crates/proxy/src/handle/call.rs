@@ -54,6 +54,13 @@ impl Call<'_> {
         self.era == Era::Legacy && self.expects_answer()
     }
 
+    /// Whether the answer is a stream that ends with its caller only.
+    pub(super) fn is_endless(&self) -> bool {
+        let single = self.message.and_then(Message::single);
+        let method = single.and_then(|one| one.method.as_deref());
+        *self.method == Method::GET || method == Some("subscriptions/listen")
+    }
+
     pub(super) fn elicits_url(&self) -> Option<bool> {
         let envelopes = self.message.map_or(&[][..], Message::envelopes);
         let said = envelopes.iter().find_map(|one| one.elicits_url);

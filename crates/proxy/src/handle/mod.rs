@@ -13,6 +13,7 @@ use claviger_model::{Server, Slug};
 use claviger_ports::{Body, Clock, Entropy, Forward, Tasks};
 use http::request::Parts as Head;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
+use tokio_util::sync::CancellationToken;
 
 use crate::exchange::Exchange;
 use crate::missing::INPUT_KEY;
@@ -51,6 +52,7 @@ pub struct Parts {
 pub struct Proxy {
     parts: Parts,
     drains: Drains,
+    closing: CancellationToken,
 }
 
 // === impl Proxy ===
@@ -59,8 +61,19 @@ impl Proxy {
     /// A proxy made of `parts`.
     pub fn new(parts: Parts) -> Self {
         let (tasks, clock) = (Arc::clone(&parts.tasks), Arc::clone(&parts.clock));
-        let drains = Drains::new(tasks, clock, &parts.settings);
-        Self { parts, drains }
+        let closing = CancellationToken::new();
+        let drains = Drains::new(tasks, clock, closing.clone(), &parts.settings);
+        Self {
+            parts,
+            drains,
+            closing,
+        }
+    }
+
+    /// Begins to close: ends the streams that have no end of their own, and gives up answers that
+    /// nobody reads. Calls under way are finished; how long that may take is the program's to say.
+    pub fn close(&self) {
+        self.closing.cancel();
     }
 
     /// Answers one request of `caller` to the server `slug`.

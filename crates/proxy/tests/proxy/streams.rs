@@ -129,6 +129,31 @@ async fn a_stream_by_get_ends_with_its_caller() {
 }
 
 #[tokio::test]
+async fn closing_ends_what_has_no_end_and_finishes_what_has_one() {
+    let gateway = Gateway::new();
+    let (listening, calling, left) = (
+        gateway.forward.stream(200, &[EVENTS]),
+        gateway.forward.stream(200, &[EVENTS]),
+        gateway.forward.stream(200, &[EVENTS]),
+    );
+    let get = without_body(request("GET", "/notes/mcp"));
+    let mut listener = gateway.open(get).await.into_body();
+    let mut caller = gateway.open(post(CALL)).await.into_body();
+    drop(gateway.open(post(CALL)).await);
+    settle().await;
+    assert!(listener.frame().now_or_never().is_none());
+    gateway.proxy.close();
+    assert!(listener.frame().await.is_none());
+    listening.dropped().await;
+    left.dropped().await;
+    gateway.tasks.finished().await;
+    calling.send("data: {}\n\n").await;
+    caller.frame().await.unwrap().unwrap();
+    drop(calling);
+    assert!(caller.frame().await.is_none());
+}
+
+#[tokio::test]
 async fn g14_a_silent_stream_is_given_up_and_a_living_one_is_not() {
     let gateway = Gateway::new();
     let stream = gateway.forward.stream(200, &[EVENTS]);

@@ -35,6 +35,7 @@ pub(crate) struct Gateway {
     pub(crate) attach: Arc<FakeAttach>,
     pub(crate) clock: Arc<FixedClock>,
     pub(crate) tasks: Arc<TokioTasks>,
+    pub(crate) proxy: Proxy,
     pub(crate) router: Router,
 }
 
@@ -106,12 +107,13 @@ impl Gateway {
         });
         let guard = Guard::new(Arc::new(Tokens), GuardSettings::default());
         let door: Arc<dyn Clock> = Arc::<FixedClock>::clone(&clock);
-        let router = router(proxy, guard, door, RouteSettings::default());
+        let router = router(proxy.clone(), guard, door, RouteSettings::default());
         Self {
             forward,
             attach,
             clock,
             tasks,
+            proxy,
             router,
         }
     }
