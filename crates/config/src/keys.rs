@@ -126,7 +126,7 @@ impl Keys<'_, '_> {
             let origin = Origin::Flag {
                 flag: flag.flag.to_owned(),
             };
-            return Some((origin, Raw::from_text(&flag.value)));
+            return Some((origin, Raw::Text(flag.value.clone())));
         }
         let variable = variable(self.section, key);
         if let Some(value) = self.reader.sources.variable(&variable) {

@@ -54,7 +54,7 @@ impl Raw {
         }
     }
 
-    /// Takes a value from the environment or the command line.
+    /// Takes a value from the environment.
     pub(crate) fn from_text(text: &OsStr) -> Self {
         text.to_str()
             .map_or(Self::Other("bytes that are not UTF-8"), |text| {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Everything a configuration is read from, but the file itself.
 #[derive(Debug, Clone, Default)]
@@ -26,7 +26,7 @@ pub struct Flag {
     /// The flag, with its dashes.
     pub flag: &'static str,
     /// Its value.
-    pub value: OsString,
+    pub value: String,
 }
 
 impl Sources {
@@ -38,21 +38,6 @@ impl Sources {
         }
     }
 
-    /// Neither environment nor flags: every setting has its default.
-    pub fn nothing() -> Self {
-        Self::default()
-    }
-
-    /// Adds a flag; it beats environment and file.
-    #[must_use]
-    pub fn with_flag(mut self, flag: Flag) -> Self {
-        match flag.key {
-            DATA_DIR => self.data_dir = Some(flag.value.into()),
-            _ => self.flags.push(flag),
-        }
-        self
-    }
-
     /// A variable that is set and not empty.
     pub(crate) fn variable(&self, name: &str) -> Option<&OsStr> {
         let value = self.environment.get(OsStr::new(name))?;
@@ -61,21 +46,12 @@ impl Sources {
 }
 
 impl Flag {
-    /// `--data-dir`.
-    pub fn data_dir(path: &Path) -> Self {
-        Self {
-            key: DATA_DIR,
-            flag: "--data-dir",
-            value: path.into(),
-        }
-    }
-
     /// `--listen`.
     pub fn listen(address: &str) -> Self {
         Self {
             key: "server.listen",
             flag: "--listen",
-            value: address.into(),
+            value: address.to_owned(),
         }
     }
 
@@ -84,9 +60,7 @@ impl Flag {
         Self {
             key: "sign_in.timeout_s",
             flag: "--timeout-s",
-            value: seconds.to_string().into(),
+            value: seconds.to_string(),
         }
     }
 }
-
-const DATA_DIR: &str = "data_dir";

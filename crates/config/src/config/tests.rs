@@ -65,7 +65,7 @@ fn a_flag_beats_the_environment_beats_the_file() {
         ("CLAVIGER_LOG_LEVEL", "debug"),
     ];
     let mut sources = sources(home.path(), Some(file), &environment);
-    sources = sources.with_flag(Flag::listen("127.0.0.1:3"));
+    sources.flags.push(Flag::listen("127.0.0.1:3"));
     let config = Config::load(&sources).unwrap();
     assert_eq!(config.server.listen.port(), 3);
     assert_eq!(config.log.level, Some(LogLevel::Debug));
