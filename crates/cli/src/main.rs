@@ -1,3 +1,29 @@
 //! The binary `claviger`.
+//!
+//! `args` holds the words, `commands` one file for each of them, `engine` the way to the gateway,
+//! `printer` the only way to the terminal. Deliberately absent: anything that decides.
 
-fn main() {}
+use std::process::ExitCode;
+
+mod act;
+mod app;
+mod args;
+mod browser;
+mod clean;
+mod commands;
+mod context;
+mod docs;
+mod engine;
+mod error;
+mod exit;
+mod mcp;
+mod person;
+mod printer;
+mod secret_file;
+mod show;
+#[cfg(test)]
+mod testing;
+
+fn main() -> ExitCode {
+    app::run()
+}

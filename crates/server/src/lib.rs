@@ -1,5 +1,36 @@
 //! Composition root: listeners, lifecycle, background tasks and telemetry.
+//!
+//! [`serve`] runs the gateway; [`open`] gives a command line whatever it should talk to: a running
+//! server's admin socket, or this process's own pieces on the same database. Concrete types meet
+//! in `app` and nowhere else. Deliberately absent: decisions; those are made below.
 
+pub use connect::open;
 pub use gateway::{Gateway, GatewayError, McpRequest};
+pub use open::OpenError;
+pub use places::PlacesError;
+pub use serve::{Ready, ServeError, serve};
+pub use telemetry::{LogTo, start_logging};
 
+#[cfg(feature = "demo")]
+pub mod demo;
+#[cfg(feature = "demo")]
+pub mod walkthrough;
+
+mod act;
+mod api_tokens;
+mod app;
+mod catalogue;
+mod connect;
 mod gateway;
+mod landing;
+mod listen;
+mod local;
+mod open;
+mod pages;
+mod places;
+mod remote;
+mod serve;
+mod socket;
+mod tasks;
+mod telemetry;
+mod web;

@@ -1,0 +1,114 @@
+//! The words of the command line, as types and nothing else.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand};
+
+pub(crate) use call::{CallArgs, ToolsArgs};
+pub(crate) use config::{CheckArgs, ConfigCommand, ShowArgs};
+pub(crate) use demo::DemoArgs;
+pub(crate) use doctor::DoctorArgs;
+pub(crate) use serve::ServeArgs;
+pub(crate) use server::{AddArgs, GrantArg, ListArgs, ServerCommand, SlugArgs};
+pub(crate) use sign_in::{LoginArgs, StatusArgs};
+
+mod call;
+mod config;
+mod demo;
+mod doctor;
+mod serve;
+mod server;
+mod sign_in;
+
+/// Sign in once; every MCP client reaches every protected MCP server through one address.
+#[derive(Debug, Parser)]
+#[command(name = "claviger", version, max_term_width = 100)]
+#[command(after_help = HELP)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options that every command takes.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Global {
+    #[arg(help = "Where database, keys and sockets are [env: CLAVIGER_DATA_DIR]")]
+    #[arg(long, global = true, value_name = "DIR", help_heading = EVERYWHERE)]
+    pub(crate) data_dir: Option<PathBuf>,
+    #[arg(help = "The config file [env: CLAVIGER_CONFIG]")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = EVERYWHERE)]
+    pub(crate) config: Option<PathBuf>,
+    /// Say more; twice says even more
+    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = EVERYWHERE)]
+    pub(crate) verbose: u8,
+}
+
+/// How data is printed.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub(crate) struct Output {
+    /// Print one JSON object per line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show everything at work, on this machine alone
+    ///
+    /// Starts a protected MCP server with its own authorization server on loopback, puts Claviger
+    /// in front of it, signs in, refreshes and calls two tools. Needs no network and leaves
+    /// nothing behind.
+    Demo(DemoArgs),
+    /// Run the gateway
+    ///
+    /// Runs until it is told to stop: Ctrl-C or SIGTERM, a second time stops it at once. The first
+    /// start makes the data directory, the database, a key file and a local API token in a file.
+    /// Nothing has to be configured.
+    Serve(ServeArgs),
+    /// Add, list, show and remove the MCP servers behind the gateway
+    #[command(subcommand)]
+    Server(ServerCommand),
+    /// Sign in to a server
+    ///
+    /// Opens the server's sign-in in your browser and waits until you are done. If you are signed
+    /// in already, it says so and does nothing.
+    Login(LoginArgs),
+    /// Sign out of a server: here first, then at its issuer
+    Logout(SlugArgs),
+    /// Say how you stand with one server or with all
+    ///
+    /// A standing is `connected`, `expiring`, `needs_sign_in`, `needs_scopes`, `misconfigured`,
+    /// `unreachable`, `never_connected` or `no_sign_in`.
+    Status(StatusArgs),
+    /// List the tools of a server
+    Tools(ToolsArgs),
+    /// Call a tool of a server and print what it answers
+    Call(CallArgs),
+    /// Walk through the discovery of any MCP server's sign-in, step by step
+    ///
+    /// Tries every place, says what answered, which rule of which RFC fails, which ways to
+    /// register there are, and what to do. It is the sign-in itself, single-stepped; it changes
+    /// nothing.
+    Doctor(DoctorArgs),
+    /// Check and show the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print the reference of the command line as Markdown
+    #[command(hide = true)]
+    Docs,
+}
+
+const EVERYWHERE: &str = "Options of every command";
+
+const HELP: &str = "\
+Examples:
+  claviger demo
+  claviger server add linear https://mcp.linear.app/mcp
+  claviger login linear
+  claviger call linear list_issues --arg limit=5
+  claviger serve
+
+Exit codes: 0 done, 2 usage, 3 refused or sign-in needed, 4 unreachable, 5 configuration, 70 bug.";

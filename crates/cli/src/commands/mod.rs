@@ -1,0 +1,67 @@
+//! One file per command.
+
+use crate::args::{Command, ConfigCommand, ServerCommand};
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::exit::Exit;
+
+pub(crate) mod config;
+pub(crate) mod docs;
+
+mod call;
+mod demo;
+mod doctor;
+mod login;
+mod logout;
+mod serve;
+mod server;
+mod status;
+mod tools;
+
+/// What a command comes to.
+pub(crate) type Outcome = Result<Exit, CommandError>;
+
+/// Runs one command.
+pub(crate) async fn run(command: Command, ctx: &Context<'_>) -> Outcome {
+    match command {
+        Command::Call(args) => call::run(args, ctx).await,
+        Command::Config(ConfigCommand::Check(args)) => Ok(config::check::run(args, ctx)),
+        Command::Config(ConfigCommand::Show(args)) => Ok(config::show::run(args, ctx)),
+        Command::Demo(args) => Box::pin(demo::run(&args, ctx)).await,
+        Command::Docs => Ok(docs::run(ctx.printer)),
+        Command::Doctor(args) => doctor::run(args, ctx).await,
+        Command::Login(args) => login::run(args, ctx).await,
+        Command::Logout(args) => logout::run(args, ctx).await,
+        Command::Serve(args) => serve::run(args, ctx).await,
+        Command::Server(ServerCommand::Add(args)) => server::add::run(*args, ctx).await,
+        Command::Server(ServerCommand::List(args)) => server::list::run(args, ctx).await,
+        Command::Server(ServerCommand::Remove(args)) => server::remove::run(args, ctx).await,
+        Command::Server(ServerCommand::Show(args)) => server::show::run(args, ctx).await,
+        Command::Status(args) => status::run(args, ctx).await,
+        Command::Tools(args) => tools::run(args, ctx).await,
+    }
+}
+
+impl Command {
+    /// Whether a program reads stdout.
+    pub(crate) fn is_json(&self) -> bool {
+        match self {
+            Self::Call(args) => args.json.is_some(),
+            Self::Config(ConfigCommand::Check(args)) => args.output.json,
+            Self::Config(ConfigCommand::Show(args)) => args.output.json,
+            Self::Demo(args) => args.output.json,
+            Self::Docs => false,
+            Self::Doctor(args) => args.output.json,
+            Self::Login(args) => args.output.json,
+            Self::Logout(args) => args.output.json,
+            Self::Serve(args) => args.output.json,
+            Self::Server(ServerCommand::Add(args)) => args.output.json,
+            Self::Server(ServerCommand::List(args)) => args.output.json,
+            Self::Server(ServerCommand::Remove(args) | ServerCommand::Show(args)) => {
+                args.output.json
+            }
+            Self::Status(args) => args.output.json,
+            Self::Tools(args) => args.output.json,
+        }
+    }
+}

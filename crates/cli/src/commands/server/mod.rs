@@ -1,0 +1,6 @@
+//! `claviger server`: the catalogue of servers.
+
+pub(crate) mod add;
+pub(crate) mod list;
+pub(crate) mod remove;
+pub(crate) mod show;

@@ -1,0 +1,29 @@
+//! `claviger server remove`.
+
+use claviger_admin_api::Request;
+use serde_json::json;
+
+use crate::act::act;
+use crate::args::SlugArgs;
+use crate::commands::Outcome;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::printer::Text;
+
+/// Removes a server and everything that hangs on it.
+pub(crate) async fn run(args: SlugArgs, ctx: &Context<'_>) -> Outcome {
+    let slug = args.slug.as_str();
+    let request = Request::RemoveServer {
+        slug: slug.to_owned(),
+    };
+    ctx.with_gateway(async |gateway| act(gateway, request, |line| ctx.say(&line)).await)
+        .await
+        .map_err(|error| error.about(slug))?;
+    if ctx.printer.is_json() {
+        ctx.printer.json(&json!({ "removed": slug }));
+    } else {
+        ctx.printer
+            .talk(&Text::new().good("✓ removed").plain(" ").plain(slug));
+    }
+    Ok(Exit::DONE)
+}

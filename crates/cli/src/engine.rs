@@ -1,0 +1,81 @@
+//! The way to the gateway: all that the command line takes from the server crate.
+
+use core::error::Error;
+
+use async_trait::async_trait;
+use claviger_config::Config;
+use claviger_server::{Gateway, LogTo, OpenError, ServeError};
+
+use crate::args::Command;
+use crate::error::CommandError;
+use crate::exit::Exit;
+
+pub(crate) use claviger_server::Ready;
+
+/// Opens the gateway; a fake one in tests.
+#[async_trait]
+pub(crate) trait Engine: Send + Sync {
+    /// The running server's admin socket if one answers, else this process's own pieces on the
+    /// same database.
+    async fn open(&self, config: &Config) -> Result<Box<dyn Gateway>, CommandError>;
+}
+
+/// The installation that the configuration names.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Installed;
+
+#[async_trait]
+impl Engine for Installed {
+    async fn open(&self, config: &Config) -> Result<Box<dyn Gateway>, CommandError> {
+        Box::pin(claviger_server::open(config))
+            .await
+            .map_err(|error| not_open(&error))
+    }
+}
+
+/// Serves until `shutdown` resolves, then ends in order.
+pub(crate) async fn serve(
+    config: Config,
+    shutdown: impl Future<Output = ()> + Send,
+    on_ready: impl FnOnce(&Ready),
+) -> Result<(), CommandError> {
+    Box::pin(claviger_server::serve(config, shutdown, on_ready))
+        .await
+        .map_err(|error| match &error {
+            ServeError::Open(source) => not_open(source),
+            _ => failed(Exit::CONFIGURATION, "not_serving", &error, error.hint()),
+        })
+}
+
+/// Starts the log of this process.
+pub(crate) fn start_logging(config: &Config, command: &Command, verbose: u8) {
+    let to = match command {
+        Command::Serve(_) => LogTo::Server,
+        _ => LogTo::Command,
+    };
+    claviger_server::start_logging(config, to, verbose);
+}
+
+/// What an operator can mend has a hint; the rest is the disk, the database or a bug.
+fn not_open(error: &OpenError) -> CommandError {
+    let hint = error.hint();
+    let exit = if hint.is_some() || matches!(error, OpenError::Quirks { .. }) {
+        Exit::CONFIGURATION
+    } else {
+        Exit::BUG
+    };
+    failed(exit, "not_open", error, hint)
+}
+
+fn failed(
+    exit: Exit,
+    code: &str,
+    error: &(dyn Error + 'static),
+    hint: Option<String>,
+) -> CommandError {
+    let mut failed = CommandError::new(exit, code, error.to_string());
+    if let Some(source) = error.source() {
+        failed = failed.caused_by(source);
+    }
+    failed.or_hint(hint)
+}

@@ -1,0 +1,118 @@
+//! Administrative acts: one file a noun; each answers with lines.
+
+use claviger_admin_api::{Line, Problem, ProblemKind, Request, StepStatus, StepView};
+use claviger_broker::{Step, StepKind};
+use claviger_model::{Server, Slug, TenantId, UserId};
+use claviger_store::StoreError;
+
+use crate::app::App;
+
+mod login;
+mod servers;
+mod status;
+mod view;
+
+/// Where lines go.
+pub(crate) type Sink<'a> = &'a mut (dyn FnMut(Line) + Send);
+
+/// Does one act. The last line is `Done` or `Problem`.
+pub(crate) async fn act(app: &App, request: Request, sink: Sink<'_>) {
+    let done = match request {
+        Request::AddServer(add) => servers::add(app, add, sink).await,
+        Request::CancelLogin { slug } => login::cancel(app, &slug).await,
+        Request::Callback { url } => login::callback(app, &url, sink).await,
+        Request::Doctor { url, allow_private } => {
+            status::doctor(app, &url, allow_private, sink).await
+        }
+        Request::ListServers => servers::list(app, sink).await,
+        Request::Login { slug, force } => login::login(app, &slug, force, sink).await,
+        Request::Logout { slug } => login::logout(app, &slug, sink).await,
+        Request::RemoveServer { slug } => servers::remove(app, &slug).await,
+        Request::ShowServer { slug } => servers::show(app, &slug, sink).await,
+        Request::Status { slug } => status::status(app, slug.as_deref(), sink).await,
+        other => Err(problem(
+            ProblemKind::Usage,
+            "unknown_request",
+            format!("this version does not know the request {other:?}"),
+            None,
+        )),
+    };
+    sink(match done {
+        Ok(()) => Line::Done,
+        Err(problem) => Line::Problem(*problem),
+    });
+}
+
+/// What an act gives: it is done, or why not.
+type Done = Result<(), Box<Problem>>;
+
+fn problem(
+    kind: ProblemKind,
+    code: &str,
+    message: impl Into<String>,
+    hint: Option<String>,
+) -> Box<Problem> {
+    Box::new(Problem {
+        kind,
+        code: code.to_owned(),
+        message: message.into(),
+        hint,
+    })
+}
+
+/// The database did not do as it should: our trouble, with the cause in the log.
+fn store_problem(error: &StoreError) -> Box<Problem> {
+    tracing::error!(error = %error, cause = ?std::error::Error::source(error), "the database failed");
+    let hint = matches!(error, StoreError::Busy).then(|| "try again in a moment".to_owned());
+    problem(ProblemKind::Bug, "database", error.to_string(), hint)
+}
+
+fn hold_problem(error: &claviger_broker::HoldError) -> Box<Problem> {
+    tracing::error!(error = %error, cause = ?std::error::Error::source(error), "a credential cannot be used");
+    problem(ProblemKind::Bug, "credential", error.to_string(), None)
+}
+
+/// The server under that name.
+async fn find(app: &App, slug: &str) -> Result<Server, Box<Problem>> {
+    let parsed = parse_slug(slug)?;
+    let rows = app.store.tenant(&TenantId::default_tenant());
+    let found = rows
+        .find_server(&parsed)
+        .await
+        .map_err(|error| store_problem(&error))?;
+    found.ok_or_else(|| {
+        problem(
+            ProblemKind::Refused,
+            "unknown_server",
+            format!("there is no server `{slug}`"),
+            Some("see the servers with `claviger server list`".to_owned()),
+        )
+    })
+}
+
+fn parse_slug(slug: &str) -> Result<Slug, Box<Problem>> {
+    Slug::parse(slug)
+        .map_err(|error| problem(ProblemKind::Usage, "invalid_name", error.to_string(), None))
+}
+
+fn owner() -> UserId {
+    UserId::owner()
+}
+
+fn step_view(step: Step) -> Line {
+    Line::Step(StepView {
+        stage: step.stage,
+        status: match step.kind {
+            StepKind::Failed => StepStatus::Failed,
+            StepKind::Nothing => StepStatus::Nothing,
+            StepKind::Ok => StepStatus::Ok,
+            StepKind::Warned => StepStatus::Warned,
+        },
+        what: step.what,
+        outcome: step.outcome,
+        rule: step.rule,
+        hint: step.hint,
+        deviations: step.deviations,
+        took_ms: step.took_ms,
+    })
+}

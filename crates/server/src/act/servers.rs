@@ -1,0 +1,260 @@
+//! The catalogue.
+
+use claviger_admin_api::{AddServer, Line, ProblemKind};
+use claviger_broker::{Found, Look};
+use claviger_crypto::{Secret, SigningKey};
+use claviger_model::{
+    Auth, Grant, HeaderTemplate, OauthSettings, Server, ServerId, Standing, TenantId,
+};
+use claviger_store::StoreError;
+use claviger_wire::{Scope, ScopeSet};
+use http::{HeaderName, HeaderValue};
+
+use super::status::check_url;
+use super::view::server_view;
+use super::{Done, Sink, find, hold_problem, owner, parse_slug, problem, step_view, store_problem};
+use crate::app::App;
+
+type Refused = Box<claviger_admin_api::Problem>;
+
+pub(super) async fn add(app: &App, add: AddServer, sink: Sink<'_>) -> Done {
+    let slug = parse_slug(&add.slug)?;
+    check_url(&add.url, add.allow_private)?;
+    let rows = app.store.tenant(&TenantId::default_tenant());
+    if rows
+        .find_server(&slug)
+        .await
+        .map_err(|error| store_problem(&error))?
+        .is_some()
+    {
+        return Err(taken(&add.slug));
+    }
+    let now = app.clock.now();
+    let mut server = Server {
+        id: ServerId::from_random(app.entropy.id_bytes()),
+        tenant: TenantId::default_tenant(),
+        display_name: add.display_name.clone().unwrap_or_else(|| add.slug.clone()),
+        slug,
+        url: add.url.clone(),
+        auth: Auth::None,
+        allow_private: add.allow_private,
+        enabled: true,
+        created_at: now,
+        updated_at: now,
+    };
+    server.auth = auth(app, &server, &add).await?;
+    let found = match &server.auth {
+        Auth::Oauth(_) if !add.no_discover => Some(discover(app, &server, sink).await?),
+        _ => None,
+    };
+    match rows.insert_server(&server).await {
+        Ok(()) => {}
+        Err(StoreError::Conflict) => return Err(taken(&add.slug)),
+        Err(error) => return Err(store_problem(&error)),
+    }
+    refresh(app).await;
+    if let Some(found) = &found {
+        app.broker.note_found(&server, &owner(), found).await;
+    }
+    sink(Line::Server(with_findings(
+        server_view(app, &server, Standing::NeverConnected),
+        found,
+    )));
+    Ok(())
+}
+
+async fn discover(app: &App, server: &Server, sink: Sink<'_>) -> Result<Found, Refused> {
+    let looked = app
+        .broker
+        .look(&Look::of(server), &mut |step| sink(step_view(step)))
+        .await;
+    looked.map_err(|error| {
+        let hint = error
+            .hint()
+            .unwrap_or_else(|| "nothing was stored; add it as it is with --no-discover".to_owned());
+        let kind = if error.is_unreachable() {
+            ProblemKind::Unreachable
+        } else {
+            ProblemKind::Refused
+        };
+        problem(kind, error.code(), error.to_string(), Some(hint))
+    })
+}
+
+fn with_findings(
+    mut view: claviger_admin_api::ServerView,
+    found: Option<Found>,
+) -> claviger_admin_api::ServerView {
+    if let Some(found) = found {
+        view.sign_in = if found.needs_sign_in { "yes" } else { "no" }.to_owned();
+        view.registration = found.registration;
+        view.issuer = found.issuer.or(view.issuer);
+        if view.scopes.is_empty() {
+            view.scopes = found.scopes.iter().map(ToString::to_string).collect();
+        }
+    }
+    view
+}
+
+pub(super) async fn list(app: &App, sink: Sink<'_>) -> Done {
+    let rows = app.store.tenant(&TenantId::default_tenant());
+    for server in rows
+        .list_servers()
+        .await
+        .map_err(|error| store_problem(&error))?
+    {
+        show_one(app, &server, sink).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn show(app: &App, slug: &str, sink: Sink<'_>) -> Done {
+    let server = find(app, slug).await?;
+    show_one(app, &server, sink).await
+}
+
+async fn show_one(app: &App, server: &Server, sink: Sink<'_>) -> Done {
+    let status = app
+        .broker
+        .status(server, &owner())
+        .await
+        .map_err(|error| hold_problem(&error))?;
+    let mut view = server_view(app, server, status.standing);
+    if let Some(held) = &status.credential {
+        view.issuer = Some(held.issuer.clone());
+    }
+    sink(Line::Server(view));
+    Ok(())
+}
+
+/// Ends what is held first, so that deleting a server leaves no grant behind at its issuer.
+pub(super) async fn remove(app: &App, slug: &str) -> Done {
+    let server = find(app, slug).await?;
+    let ended = app.broker.disconnect(&server, &owner()).await;
+    if let Err(error) = ended {
+        tracing::warn!(server = %server.slug, error = %error, "could not revoke before removing");
+    }
+    let rows = app.store.tenant(&server.tenant);
+    rows.delete_server(&server.id)
+        .await
+        .map_err(|error| store_problem(&error))?;
+    refresh(app).await;
+    Ok(())
+}
+
+/// The act is stored; other processes see it by polling, this one at once.
+async fn refresh(app: &App) {
+    if let Err(error) = app.reload().await {
+        tracing::warn!(%error, "could not read the change back");
+    }
+}
+
+async fn auth(app: &App, server: &Server, add: &AddServer) -> Result<Auth, Refused> {
+    let wants_oauth = add.grant.is_some()
+        || add.client_id.is_some()
+        || add.client_secret.is_some()
+        || add.private_key.is_some()
+        || add.client_metadata_url.is_some()
+        || add.issuer.is_some()
+        || !add.scopes.is_empty();
+    if add.headers.is_empty() {
+        return Ok(Auth::Oauth(Box::new(oauth(app, server, add).await?)));
+    }
+    // Z2: two ways to say who we are would contradict each other.
+    if wants_oauth {
+        return Err(usage("--header and OAuth options exclude each other"));
+    }
+    let mut headers = Vec::with_capacity(add.headers.len());
+    for header in &add.headers {
+        headers.push(fixed_header(app, server, header).await?);
+    }
+    Ok(Auth::Headers { headers })
+}
+
+async fn oauth(app: &App, server: &Server, add: &AddServer) -> Result<OauthSettings, Refused> {
+    let grant = match add.grant.as_deref() {
+        None | Some("authorization_code") => Grant::AuthorizationCode,
+        Some("client_credentials") => Grant::ClientCredentials,
+        Some(other) => {
+            return Err(usage(&format!(
+                "`{other}` is no grant we know; use authorization_code or client_credentials"
+            )));
+        }
+    };
+    let has_secret = add.client_secret.is_some() || add.private_key.is_some();
+    if has_secret && add.client_id.is_none() {
+        return Err(usage("a client secret or key needs --client-id"));
+    }
+    if grant == Grant::ClientCredentials && !has_secret {
+        return Err(usage(
+            "client_credentials needs --client-id and --client-secret-file or --private-key-file",
+        ));
+    }
+    if let Some(pem) = &add.private_key
+        && let Err(error) = SigningKey::from_pem(&Secret::new(pem.as_str()))
+    {
+        return Err(usage(&format!("the private key cannot be used: {error}")));
+    }
+    let sealed_client_secret = seal(app, server, add.client_secret.as_deref()).await?;
+    let sealed_private_key = seal(app, server, add.private_key.as_deref()).await?;
+    Ok(OauthSettings {
+        grant,
+        client_id: add.client_id.clone(),
+        sealed_client_secret,
+        sealed_private_key,
+        client_metadata_url: add.client_metadata_url.clone(),
+        issuer: add.issuer.clone(),
+        scopes: scopes(&add.scopes)?,
+    })
+}
+
+fn scopes(texts: &[String]) -> Result<Option<ScopeSet>, Refused> {
+    if texts.is_empty() {
+        return Ok(None);
+    }
+    let parsed: Result<ScopeSet, _> = texts
+        .iter()
+        .flat_map(|text| text.split_whitespace())
+        .map(Scope::parse)
+        .collect();
+    parsed.map(Some).map_err(|error| usage(&error.to_string()))
+}
+
+async fn seal(app: &App, server: &Server, secret: Option<&str>) -> Result<Option<String>, Refused> {
+    let Some(secret) = secret else {
+        return Ok(None);
+    };
+    let sealed = app.broker.seal_setting(server, &Secret::new(secret)).await;
+    sealed.map(Some).map_err(|error| hold_problem(&error))
+}
+
+async fn fixed_header(app: &App, server: &Server, header: &str) -> Result<HeaderTemplate, Refused> {
+    let (name, value) = header
+        .split_once(':')
+        .ok_or_else(|| usage("a header is written `Name: value`"))?;
+    let (name, value) = (name.trim(), value.trim());
+    let parsed = HeaderName::from_bytes(name.as_bytes())
+        .map_err(|error| usage(&format!("`{}`: {error}", name.escape_debug())))?;
+    HeaderValue::from_str(value)
+        .map_err(|error| usage(&format!("the value of `{parsed}` cannot be sent: {error}")))?;
+    let sealed_value = seal(app, server, Some(value)).await?.unwrap_or_default();
+    Ok(HeaderTemplate {
+        name: parsed.to_string(),
+        sealed_value,
+    })
+}
+
+fn taken(slug: &str) -> Refused {
+    problem(
+        ProblemKind::Refused,
+        "name_taken",
+        format!("there is a server `{slug}` already"),
+        Some(format!(
+            "remove it with `claviger server remove {slug}`, or pick another name"
+        )),
+    )
+}
+
+fn usage(message: &str) -> Refused {
+    problem(ProblemKind::Usage, "invalid_server", message, None)
+}

@@ -1,0 +1,110 @@
+//! How things stand, and why.
+
+use claviger_admin_api::{Line, ProblemKind};
+use claviger_broker::Look;
+use claviger_model::TenantId;
+use url::Url;
+
+use super::{Done, Sink, find, hold_problem, owner, problem, step_view, store_problem};
+use crate::act::view::connection_view;
+use crate::app::App;
+
+pub(super) async fn status(app: &App, slug: Option<&str>, sink: Sink<'_>) -> Done {
+    let servers = match slug {
+        Some(slug) => vec![find(app, slug).await?],
+        None => {
+            let rows = app.store.tenant(&TenantId::default_tenant());
+            rows.list_servers()
+                .await
+                .map_err(|error| store_problem(&error))?
+        }
+    };
+    for server in servers {
+        let status = app
+            .broker
+            .status(&server, &owner())
+            .await
+            .map_err(|error| hold_problem(&error))?;
+        sink(Line::Connection(connection_view(
+            &server,
+            &status,
+            app.clock.now(),
+        )));
+    }
+    Ok(())
+}
+
+/// The engine, single-stepped: nothing is stored, nobody is signed in (N7).
+pub(super) async fn doctor(app: &App, url: &str, allow_private: bool, sink: Sink<'_>) -> Done {
+    check_url(url, allow_private)?;
+    let looked = app
+        .broker
+        .look(&Look::at(url, allow_private), &mut |step| {
+            sink(step_view(step))
+        })
+        .await;
+    match looked {
+        Ok(_found) => Ok(()),
+        Err(error) => Err(problem(
+            if error.is_unreachable() {
+                ProblemKind::Unreachable
+            } else {
+                ProblemKind::Refused
+            },
+            error.code(),
+            error.to_string(),
+            error.hint(),
+        )),
+    }
+}
+
+/// What may be typed as a server's URL. Where it leads is judged when it is dialled.
+pub(super) fn check_url(text: &str, allow_private: bool) -> Done {
+    let usage = |message: &str, hint: Option<&str>| {
+        problem(
+            ProblemKind::Usage,
+            "invalid_url",
+            message,
+            hint.map(str::to_owned),
+        )
+    };
+    let url = Url::parse(text).map_err(|error| usage(&format!("not a URL: {error}"), None))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(usage("a server's URL begins with https://", None));
+    }
+    if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
+        return Err(usage(
+            "a server's URL has no user name, password or fragment",
+            None,
+        ));
+    }
+    // C-69: without TLS whoever is on the way reads the tokens.
+    if url.scheme() == "http" && !allow_private {
+        return Err(usage(
+            "plain http is only for servers on this machine or network",
+            Some("use https, or add --allow-private if the server is yours"),
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn c69_c71_takes_only_web_addresses_and_plain_http_only_where_it_was_allowed() {
+        for (url, allow_private, ok) in [
+            ("https://mcp.example/mcp", false, true),
+            ("http://127.0.0.1:1/mcp", true, true),
+            ("http://127.0.0.1:1/mcp", false, false),
+            ("javascript:alert(1)", true, false),
+            ("file:///etc/passwd", true, false),
+            ("https://user:secret@mcp.example/mcp", true, false),
+            ("https://mcp.example/mcp#part", true, false),
+            ("mcp.example", true, false),
+        ] {
+            assert_eq!(check_url(url, allow_private).is_ok(), ok, "{url}");
+        }
+    }
+}

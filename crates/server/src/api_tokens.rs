@@ -1,0 +1,103 @@
+//! Our own API tokens, in memory: a request costs one keyed MAC and one look-up.
+
+use core::fmt;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use async_trait::async_trait;
+use claviger_broker::Vault;
+use claviger_crypto::{Secret, TokenKind, kind_of, mint};
+use claviger_guard::{Access, Verified, Verify, VerifyError};
+use claviger_model::{ApiToken, ApiTokenId, TenantId, Timestamp, UserId};
+use claviger_ports::Entropy;
+use claviger_store::{Store, StoreError};
+use claviger_wire::ScopeSet;
+
+/// What the MAC of an API token is made for.
+const PURPOSE: &str = "api-token";
+
+/// Every API token there is, by its MAC.
+pub(crate) struct ApiTokenDirectory {
+    vault: Arc<Vault>,
+    known: RwLock<HashMap<[u8; 32], ApiToken>>,
+}
+
+impl ApiTokenDirectory {
+    pub(crate) fn new(vault: Arc<Vault>) -> Self {
+        Self {
+            vault,
+            known: RwLock::default(),
+        }
+    }
+
+    /// Reads the tokens anew.
+    pub(crate) async fn reload(&self, store: &dyn Store) -> Result<(), StoreError> {
+        let tokens = store
+            .tenant(&TenantId::default_tenant())
+            .list_api_tokens()
+            .await?;
+        let known = tokens
+            .into_iter()
+            .filter_map(|token| Some((<[u8; 32]>::try_from(token.mac.as_slice()).ok()?, token)))
+            .collect();
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = known;
+        Ok(())
+    }
+
+    /// Makes the token of the first start, for every server of the default tenant.
+    pub(crate) fn make_local(&self, entropy: &dyn Entropy, now: Timestamp) -> (Secret, ApiToken) {
+        let secret = mint(TokenKind::Api, entropy.key_bytes());
+        (secret.clone(), self.describe_local(&secret, entropy, now))
+    }
+
+    /// The row for a token that is in the token file already.
+    pub(crate) fn describe_local(
+        &self,
+        secret: &Secret,
+        entropy: &dyn Entropy,
+        now: Timestamp,
+    ) -> ApiToken {
+        ApiToken {
+            id: ApiTokenId::from_random(entropy.id_bytes()),
+            tenant: TenantId::default_tenant(),
+            user: UserId::owner(),
+            name: "local".to_owned(),
+            mac: self.vault.mark(PURPOSE, secret).to_vec(),
+            servers: None,
+            created_at: now,
+            expires_at: None,
+        }
+    }
+}
+
+#[async_trait]
+impl Verify for ApiTokenDirectory {
+    async fn verify(&self, token: &Secret, now: Timestamp) -> Result<Verified, VerifyError> {
+        // A119: the kind is read before anything is looked up.
+        if kind_of(token.expose()) != Some(TokenKind::Api) {
+            return Err(VerifyError::Unknown);
+        }
+        let mac = self.vault.mark(PURPOSE, token);
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let found = known.get(&mac).ok_or(VerifyError::Unknown)?;
+        if found.expires_at.is_some_and(|end| end <= now) {
+            return Err(VerifyError::Expired);
+        }
+        let access = found.servers.as_ref().map_or(Access::All, |servers| {
+            Access::Servers(servers.iter().cloned().collect::<BTreeSet<_>>())
+        });
+        Ok(Verified {
+            tenant: found.tenant.clone(),
+            user: found.user.clone(),
+            client: None,
+            scopes: ScopeSet::new(),
+            access,
+        })
+    }
+}
+
+impl fmt::Debug for ApiTokenDirectory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApiTokenDirectory").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,6 @@
+//! The pages people see during a sign-in: no script, strict policy, every text escaped.
+
+pub(crate) use document::{Page, Tone};
+
+mod document;
+mod style;

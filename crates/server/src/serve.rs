@@ -1,0 +1,196 @@
+//! `claviger serve`: listeners, background work, an orderly end.
+
+use core::future::Future;
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::io;
+use std::path::PathBuf;
+use std::process;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::get;
+use claviger_config::Config;
+use claviger_ports::Tasks;
+use claviger_proxy::RouteSettings;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::{App, public_host};
+use crate::listen::{self, ListenSettings};
+use crate::local::Local;
+use crate::open::OpenError;
+use crate::{Gateway, socket, web};
+
+/// What a caller may be told once the server serves.
+#[derive(Debug, Clone)]
+pub struct Ready {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Where its own pages and servers are.
+    pub base_url: String,
+    /// The admin socket.
+    pub admin_socket: PathBuf,
+    /// The process id.
+    pub pid: u32,
+    /// The data directory.
+    pub data_dir: PathBuf,
+    /// The database.
+    pub database: PathBuf,
+    /// The key file.
+    pub key_file: PathBuf,
+    /// The file that holds the local API token.
+    pub token_file: PathBuf,
+    /// Whether the installation was made just now.
+    pub is_first_start: bool,
+    /// How many servers there are.
+    pub servers: usize,
+}
+
+/// Why the server does not serve.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// The admin socket.
+    #[error("could not open the admin socket {}", path.display())]
+    AdminSocket {
+        /// Where.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// The address.
+    #[error("could not listen on {address}")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// The installation.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+}
+
+impl ServeError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::AdminSocket { .. } => {
+                Some("stop the other server, or use another --data-dir".to_owned())
+            }
+            Self::Listen { .. } => Some(
+                "another program may use the port; pick one with --listen 127.0.0.1:PORT"
+                    .to_owned(),
+            ),
+            Self::Open(source) => source.hint(),
+        }
+    }
+}
+
+/// Serves until `shutdown` resolves, then ends in order: no new connections, open requests get
+/// their grace, background work such as storing a rotated token is finished.
+pub async fn serve(
+    config: Config,
+    shutdown: impl Future<Output = ()> + Send,
+    on_ready: impl FnOnce(&Ready),
+) -> Result<(), ServeError> {
+    let address = config.server.listen;
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|source| ServeError::Listen { address, source })?;
+    let address = listener
+        .local_addr()
+        .map_err(|source| ServeError::Listen { address, source })?;
+    let base = config.server.public_url.as_ref().map_or_else(
+        || format!("http://{address}"),
+        |url| url.as_str().trim_end_matches('/').to_owned(),
+    );
+    let app = App::compose(&config, Some(base.clone()), vec![address]).await?;
+    let path = app.places.admin_socket.clone();
+    let admin = socket::bind(&path)
+        .await
+        .map_err(|source| ServeError::AdminSocket {
+            path: path.clone(),
+            source,
+        })?;
+
+    let stop = CancellationToken::new();
+    let gateway: Arc<dyn Gateway> = Arc::new(Local::new(Arc::clone(&app)));
+    let settings = listen_settings(&config);
+    let following = Arc::clone(&app).follow(stop.clone().cancelled_owned());
+    app.tasks.spawn("follow changes", Box::pin(following));
+    let admin_done = stop.clone().cancelled_owned();
+    let serving_admin = listen::run(admin, socket::router(gateway), settings, admin_done);
+    app.tasks.spawn("admin socket", Box::pin(serving_admin));
+
+    on_ready(&ready(&app, address, base));
+    listen::run(listener, routes(&app, &config), settings, shutdown).await;
+    tracing::info!("stopping");
+    stop.cancel();
+    app.broker.close();
+    if let Err(error) = std::fs::remove_file(&path) {
+        tracing::debug!(%error, "could not remove the admin socket");
+    }
+    // A refresh under way takes at most 30 s; losing its answer would cost a sign-in.
+    if !app
+        .tasks
+        .drain(settings.grace + Duration::from_secs(30))
+        .await
+    {
+        tracing::warn!(
+            running = app.tasks.running(),
+            "background work did not end in time"
+        );
+    }
+    Ok(())
+}
+
+fn routes(app: &Arc<App>, config: &Config) -> Router {
+    // Behind a reverse proxy the public name arrives in `Host`; loopback is ours all the same.
+    let allowed_hosts = public_host(config).map_or_else(Vec::new, |host| {
+        let mut hosts: Vec<_> = ["127.0.0.1", "[::1]", "localhost"]
+            .map(str::to_owned)
+            .into();
+        hosts.push(host);
+        hosts
+    });
+    let proxy = claviger_proxy::router(
+        app.proxy.clone(),
+        app.guard.clone(),
+        Arc::clone(&app.clock),
+        RouteSettings {
+            allowed_hosts,
+            ..RouteSettings::default()
+        },
+    );
+    Router::new()
+        .route("/healthz", get(async || "ok\n"))
+        .merge(web::router(Arc::clone(&app.web)))
+        .merge(proxy)
+}
+
+fn listen_settings(config: &Config) -> ListenSettings {
+    ListenSettings {
+        connections: usize::try_from(config.limits.connections).unwrap_or(usize::MAX),
+        head_timeout: Duration::from_secs(u64::from(config.limits.header_timeout_s)),
+        grace: Duration::from_secs(u64::from(config.server.shutdown_grace_s)),
+    }
+}
+
+fn ready(app: &App, address: SocketAddr, base_url: String) -> Ready {
+    Ready {
+        address,
+        base_url,
+        admin_socket: app.places.admin_socket.clone(),
+        pid: process::id(),
+        data_dir: app.places.data_dir.clone(),
+        database: app.places.database.clone(),
+        key_file: app.places.key_file.clone(),
+        token_file: app.places.token_file.clone(),
+        is_first_start: app.is_first_start,
+        servers: app.catalogue.len(),
+    }
+}

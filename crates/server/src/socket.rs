@@ -1,0 +1,155 @@
+//! The admin socket: what a command line asks of a running server.
+//!
+//! It is a unix socket of mode 0600 in a directory of mode 0700: who can open it is the owner.
+
+use std::convert::Infallible;
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path as UrlPath, Request as HttpRequest, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, post};
+use bytes::Bytes;
+use claviger_admin_api::{Line, Problem, ProblemKind, Request};
+use futures_util::stream;
+use http::{Method, StatusCode};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::mpsc;
+
+use crate::{Gateway, McpRequest};
+
+/// The largest request the socket takes, in bytes.
+const MOST: usize = 4 * 1024 * 1024;
+
+/// Binds the socket, in place of one that a dead process left behind.
+pub(crate) async fn bind(path: &Path) -> io::Result<UnixListener> {
+    if UnixStream::connect(path).await.is_ok() {
+        return Err(io::Error::new(
+            io::ErrorKind::AddrInUse,
+            "another server answers on the admin socket",
+        ));
+    }
+    match fs::remove_file(path) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let listener = UnixListener::bind(path)?;
+    fs::set_permissions(path, Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+/// The routes of the socket.
+pub(crate) fn router(gateway: Arc<dyn Gateway>) -> Router {
+    Router::new()
+        .route("/admin/act", post(act))
+        .route("/data/{slug}/mcp", any(data))
+        .with_state(gateway)
+}
+
+async fn act(State(gateway): State<Arc<dyn Gateway>>, request: HttpRequest) -> Response {
+    let body = match axum::body::to_bytes(request.into_body(), MOST).await {
+        Ok(body) => body,
+        Err(error) => return one(&usage(format!("the request could not be read: {error}"))),
+    };
+    let request: Request = match serde_json::from_slice(&body) {
+        Ok(request) => request,
+        Err(error) => return one(&usage(format!("the request is not one of ours: {error}"))),
+    };
+    let (send, receive) = mpsc::unbounded_channel::<Line>();
+    // The act runs while its lines are read, and ends where the reader goes away: that is how
+    // the command line cancels a sign-in it waits for.
+    let lines = stream::unfold(
+        (receive, Some(begin(gateway, request, send))),
+        |(mut receive, mut acting)| async move {
+            loop {
+                let line = match acting.as_mut() {
+                    None => receive.recv().await,
+                    Some(work) => tokio::select! {
+                        biased;
+                        line = receive.recv() => line,
+                        () = work => {
+                            acting = None;
+                            continue;
+                        }
+                    },
+                };
+                return line.map(|line| (print(&line), (receive, acting)));
+            }
+        },
+    );
+    let mut response = Response::new(Body::from_stream(lines));
+    let json = http::HeaderValue::from_static("application/x-ndjson");
+    response
+        .headers_mut()
+        .insert(http::header::CONTENT_TYPE, json);
+    response
+}
+
+type Acting = core::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+
+fn begin(gateway: Arc<dyn Gateway>, request: Request, send: mpsc::UnboundedSender<Line>) -> Acting {
+    Box::pin(async move {
+        let failed = send.clone();
+        let mut sink = move |line| drop(send.send(line));
+        if let Err(error) = gateway.act(request, &mut sink).await {
+            drop(failed.send(Line::Problem(Problem {
+                kind: ProblemKind::Bug,
+                code: "gateway_failed".to_owned(),
+                message: error.to_string(),
+                hint: None,
+            })));
+        }
+    })
+}
+
+async fn data(
+    State(gateway): State<Arc<dyn Gateway>>,
+    UrlPath(slug): UrlPath<String>,
+    request: HttpRequest,
+) -> Response {
+    let (head, body) = request.into_parts();
+    let body = if head.method == Method::POST {
+        match axum::body::to_bytes(body, MOST).await {
+            Ok(body) => body,
+            Err(_too_large) => return StatusCode::PAYLOAD_TOO_LARGE.into_response(),
+        }
+    } else {
+        Bytes::new()
+    };
+    let request = McpRequest {
+        slug,
+        method: head.method,
+        headers: head.headers,
+        body,
+    };
+    match gateway.mcp(request).await {
+        Ok(response) => response.map(Body::new),
+        Err(_gone) => StatusCode::BAD_GATEWAY.into_response(),
+    }
+}
+
+fn print(line: &Line) -> Result<Bytes, Infallible> {
+    // Lines are plain structs of texts and numbers; should one not print, the reader sees a gap.
+    let mut text = serde_json::to_vec(line).unwrap_or_default();
+    text.push(b'\n');
+    Ok(Bytes::from(text))
+}
+
+fn one(line: &Line) -> Response {
+    print(line).unwrap_or_default().into_response()
+}
+
+fn usage(message: String) -> Line {
+    Line::Problem(Problem {
+        kind: ProblemKind::Usage,
+        code: "bad_request".to_owned(),
+        message,
+        hint: Some("use the command line of the same version as the running server".to_owned()),
+    })
+}
