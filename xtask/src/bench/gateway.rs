@@ -6,7 +6,7 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
@@ -39,13 +39,7 @@ const CONNECTIONS: &[usize] = &[1, 16];
 const START_LIMIT: Duration = Duration::from_secs(10);
 
 pub(crate) fn run() -> Result<bool> {
-    let root = repository::root()?;
-    let built = machine::run(
-        cargo(&root).args(["build", "--release", "--package", "claviger-cli"]),
-        Duration::from_mins(40),
-    )?;
-    anyhow::ensure!(built.is_ok, "the release binary does not build");
-    let binary = repository::target(&root).join("release").join("claviger");
+    let binary = binary()?;
     let scratch = Scratch::new("bench")?;
     let upstream = upstream::serve()?;
     let mut candidates = vec![direct(upstream), claviger(&binary, &scratch, upstream)?];
@@ -71,6 +65,20 @@ pub(crate) fn run() -> Result<bool> {
         "\nOne run, the candidates in turns; the load and the upstream share the processor with them.",
     );
     Ok(true)
+}
+
+/// The release binary, or the one that `CLAVIGER_BIN` names, so that two builds can be compared.
+fn binary() -> Result<PathBuf> {
+    if let Some(named) = machine::variable("CLAVIGER_BIN") {
+        return Ok(PathBuf::from(named));
+    }
+    let root = repository::root()?;
+    let built = machine::run(
+        cargo(&root).args(["build", "--release", "--package", "claviger-cli"]),
+        Duration::from_mins(40),
+    )?;
+    anyhow::ensure!(built.is_ok, "the release binary does not build");
+    Ok(repository::target(&root).join("release").join("claviger"))
 }
 
 /// The candidates in turns, so that a noisy moment of the machine meets all of them.
