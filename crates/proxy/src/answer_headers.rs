@@ -2,7 +2,7 @@
 
 use claviger_mcp::code;
 use claviger_ports::Body;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use http_body::Body as HttpBody;
 
@@ -43,9 +43,15 @@ pub(crate) fn judge(response: &Response<Body>, method: &Method, expects_answer: 
         400..=499 if media == Media::Json => Verdict::Json,
         // Q40: a 403 without words would be taken for ours.
         403 => bad_answer("the server refused the request (403)"),
+        // Another body cannot pass. A person gets a sentence; a client that looks for an error of
+        // the modern era finds none, and falls back as it would for an empty body.
+        400..=499 if expects_answer => {
+            let message = format!("the server answered {status} and nothing that can be shown");
+            Verdict::Replaced(Box::new(Problem::new(status, code::BAD_ANSWER, message)))
+        }
         400..=499 => Verdict::Empty(status),
         _ if media == Media::Json => Verdict::Json,
-        _ => Verdict::Replaced(Box::new(trouble(response))),
+        _ => Verdict::Replaced(Box::new(trouble(status))),
     }
 }
 
@@ -104,18 +110,13 @@ fn bad_answer(message: &str) -> Verdict {
     Verdict::Replaced(Box::new(problem))
 }
 
-fn trouble(response: &Response<Body>) -> Problem {
-    let status = match response.status() {
-        status @ (StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT) => status,
+fn trouble(status: StatusCode) -> Problem {
+    let shown = match status {
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => status,
         _ => StatusCode::BAD_GATEWAY,
     };
-    let message = format!("the server failed ({})", response.status().as_u16());
-    let mut problem = Problem::new(status, code::UNREACHABLE, message);
-    let retry_after = response.headers().get(RETRY_AFTER);
-    problem.retry_after_s = retry_after
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.parse().ok());
-    problem
+    let message = format!("the server failed ({})", status.as_u16());
+    Problem::new(shown, code::UNREACHABLE, message)
 }
 
 fn media(headers: &HeaderMap) -> Media {

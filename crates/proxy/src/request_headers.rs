@@ -22,7 +22,7 @@ pub(crate) fn forwarded(
     let mut headers = HeaderMap::with_capacity(16);
     let named = named_by_connection(caller);
     for (name, value) in caller {
-        let is_kept = may_pass(name.as_str(), method, era);
+        let is_kept = may_pass(name.as_str(), method, era, session.is_some());
         if is_kept && !named.iter().any(|one| one == name.as_str()) {
             headers.append(name.clone(), value.clone());
         }
@@ -47,7 +47,7 @@ pub(crate) fn attach(headers: &mut HeaderMap, attachment: &Attachment) {
     }
 }
 
-fn may_pass(name: &str, method: &Method, era: Era) -> bool {
+fn may_pass(name: &str, method: &Method, era: Era, has_session: bool) -> bool {
     // G-05, P-16: mirrored arguments go on untouched, also those nobody here knows. Their own part
     // of the name may hold `_`, which elsewhere is a disguise of `-` to some servers (A146).
     if name
@@ -57,7 +57,8 @@ fn may_pass(name: &str, method: &Method, era: Era) -> bool {
         return true;
     }
     if name == LAST_EVENT_ID.as_str() {
-        return era == Era::Legacy;
+        // A155: without a session that is the caller's own, an event id may be anybody's.
+        return era == Era::Legacy && has_session;
     }
     if name == "content-type" {
         return method == Method::POST;
@@ -105,9 +106,10 @@ mod tests {
             let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
             map.append(name, HeaderValue::from_str(value).unwrap());
         }
-        let passed = forwarded(&map, &Method::POST, era, None);
+        let session = HeaderValue::from_static("raw");
+        let passed = forwarded(&map, &Method::POST, era, Some(&session));
         let mut names: Vec<String> = passed.keys().map(ToString::to_string).collect();
-        names.retain(|name| name != "accept-encoding");
+        names.retain(|name| !matches!(name.as_str(), "accept-encoding" | "mcp-session-id"));
         names.sort();
         names
     }

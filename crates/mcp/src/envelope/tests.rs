@@ -162,6 +162,7 @@ fn a_batch_is_told_apart_and_bounded() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4_000))]
     #[test]
     fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         if let Ok(message) = Message::read(&bytes) {
@@ -169,11 +170,64 @@ proptest! {
         }
     }
 
-    // A151: what was read agrees with a reader in which the first key wins and with one in which
-    // the last one does.
+    // A151: whatever is accepted, readers agree on: the one in which the first key wins, the one in
+    // which the last one does, and the one that does not mind case.
     #[test]
-    fn a151_agrees_with_other_readers(method in "[a-z/]{1,12}", name in any::<String>(), id in any::<i64>()) {
-        let body = serde_json::json!({"jsonrpc": "2.0", "id": id, "method": method, "params": {"name": name}}).to_string();
+    fn a151_agrees_with_other_readers(
+        top in members(&["id", "method", "Method", "METHOD", "params", "x"]),
+        inner in members(&["name", "Name", "uri", "_meta", "taskId", "taſkId", "tasKId", "x"]),
+    ) {
+        let object = |pairs: &[(String, String)]| {
+            let pairs: Vec<_> = pairs.iter().map(|(key, value)| format!("{key}:{value}")).collect();
+            format!("{{{}}}", pairs.join(","))
+        };
+        let mut top = top;
+        top.push((r#""jsonrpc""#.to_owned(), String::new()));
+        for (key, value) in &mut top {
+            match serde_json::from_str::<String>(key).unwrap().as_str() {
+                "jsonrpc" => *value = r#""2.0""#.to_owned(),
+                "params" => *value = object(&inner),
+                _ => {}
+            }
+        }
+        let text = object(&top);
+        let Ok(message) = Message::read(text.as_bytes()) else {
+            return Ok(());
+        };
+        let one = message.single().unwrap();
+        let plain = |text: &str| serde_json::from_str::<String>(text).unwrap();
+        let lax = |pairs: &[(String, String)], wanted: &str| -> Vec<String> {
+            let same = pairs.iter().filter(|(key, _)| {
+                let key = plain(key).replace('ſ', "s").replace('\u{212a}', "k");
+                key.eq_ignore_ascii_case(wanted)
+            });
+            same.map(|(_, value)| value.clone()).collect()
+        };
+        let method = lax(&top, "method");
+        prop_assert_eq!(method.len(), usize::from(one.method.is_some()), "{}", text);
+        if let (Some(found), Some(said)) = (&one.method, method.first()) {
+            prop_assert_eq!(found.as_ref(), plain(said));
+        }
+        if !lax(&top, "params").is_empty() {
+            for (wanted, found) in [("name", &one.name), ("uri", &one.uri), ("taskId", &one.task_id)] {
+                let said = lax(&inner, wanted);
+                prop_assert!(said.len() <= 1, "{}", text);
+                let said = said.first().and_then(|raw| serde_json::from_str::<String>(raw).ok());
+                prop_assert_eq!(found.as_deref(), said.as_deref());
+            }
+        }
+    }
+
+    #[test]
+    fn ids_and_texts_are_read_as_they_are_written(
+        method in "[a-z/]{1,12}",
+        name in any::<String>(),
+        id in any::<i64>(),
+    ) {
+        let body = serde_json::json!({
+            "jsonrpc": "2.0", "id": id, "method": method, "params": {"name": name},
+        });
+        let body = body.to_string();
         let message = Message::read(body.as_bytes()).unwrap();
         let one = message.single().unwrap();
         prop_assert_eq!(one.method.as_deref(), Some(method.as_str()));
@@ -181,3 +235,25 @@ proptest! {
         prop_assert_eq!(one.id.unwrap().get(), id.to_string());
     }
 }
+
+/// Members of an object as raw text; keys come plain and escaped, once and twice.
+fn members(keys: &'static [&'static str]) -> impl Strategy<Value = Vec<(String, String)>> {
+    let key = (prop::sample::select(keys), any::<bool>()).prop_map(|(key, is_escaped)| {
+        let second = key
+            .char_indices()
+            .nth(1)
+            .filter(|(_, one)| is_escaped && one.is_ascii());
+        match second {
+            Some((at, one)) => {
+                let (head, tail) = key.split_at(at);
+                let tail: String = tail.chars().skip(1).collect();
+                format!("\"{head}\\u{:04x}{tail}\"", u32::from(one))
+            }
+            None => format!("\"{key}\""),
+        }
+    });
+    let value = prop::sample::select(VALUES).prop_map(str::to_owned);
+    prop::collection::vec((key, value), 2..6)
+}
+
+const VALUES: &[&str] = &[r#""a""#, r#""b""#, "1", "{}", "null"];

@@ -36,7 +36,11 @@ impl Proxy {
         }
         let (upstream, body) = response.into_parts();
         let mut answer = match verdict {
-            Verdict::Replaced(problem) => return problem.answer(call.id()),
+            Verdict::Replaced(problem) => {
+                let mut answer = problem.answer(call.id());
+                answer.headers_mut().extend(headers);
+                return answer;
+            }
             Verdict::Empty(status) => bare(status),
             Verdict::Json | Verdict::Stream => {
                 let drains = call.survives().then(|| self.drains.clone());

@@ -100,6 +100,11 @@ async fn g04_json_of_4xx_comes_back_unchanged() {
         assert_eq!(answer.header("allow"), Some("POST"));
         assert_eq!(answer.header("content-type"), None);
         assert!(answer.body.is_empty());
+        // Who waits for an answer is told the status in words of ours, outside the modern codes.
+        gateway.forward.text(status, &page, "<html>");
+        let answer = gateway.send(modern_call()).await;
+        assert_eq!(answer.header("allow"), Some("POST"));
+        assert_eq!(answer.assert_error(status, -31005)["id"], 9);
     }
 }
 

@@ -94,3 +94,12 @@ async fn an_ended_session_of_the_upstream_is_told_as_it_was_said() {
         (404, &br#"{"error":"gone"}"#[..])
     );
 }
+
+#[tokio::test]
+async fn a155_an_event_id_counts_within_the_callers_own_session_only() {
+    let gateway = Gateway::new();
+    gateway.forward.text(200, &[EVENTS], "");
+    let request = request("GET", "/notes/mcp").header("last-event-id", "somebodys-7");
+    gateway.send(without_body(request)).await;
+    assert_eq!(gateway.forward.only_request().header("last-event-id"), None);
+}
