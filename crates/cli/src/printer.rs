@@ -73,7 +73,7 @@ impl Text {
     }
 
     /// Appends another text.
-    pub(crate) fn then(mut self, other: Self) -> Self {
+    pub(crate) fn then(mut self, other: &Self) -> Self {
         self.0.push_str(&other.0);
         self
     }

@@ -73,7 +73,7 @@ fn print(told: &Told, printer: &Printer) {
         }
         Told::Step(step) => {
             for line in show::step(step) {
-                printer.out(&Text::line("  ").then(line));
+                printer.out(&Text::line("  ").then(&line));
             }
         }
         Told::Did { what, took_ms } => printer.out(
@@ -132,9 +132,9 @@ fn to_json(told: &Told) -> Value {
         Told::End { took_ms } => json!({"told": "end", "took_ms": took_ms}),
         Told::Kept(kept) => json!({
             "told": "kept",
-            "mcp_url": kept.mcp_url,
             "gateway": kept.gateway,
-            "server_url": kept.server_url,
+            "server_url": kept.mcp_url,
+            "upstream_url": kept.server_url,
             "token_file": kept.token_file,
             "data_dir": kept.data_dir,
         }),
