@@ -1,5 +1,6 @@
 //! Finds a token where it must not stand: in a header that repeats it.
 
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// The token of a credential: what follows the scheme.
@@ -30,6 +31,18 @@ pub(crate) fn strip<'a>(
             headers.remove(name);
         }
     }
+}
+
+/// Whether a body holds the token its request was sent with.
+pub(crate) fn is_in_body(body: &[u8], headers: &HeaderMap) -> bool {
+    // The search of `str` takes linear time, whatever a caller writes.
+    let Ok(body) = str::from_utf8(body) else {
+        return false;
+    };
+    let tokens = headers.get_all(AUTHORIZATION).iter().filter_map(token);
+    tokens
+        .filter_map(|token| str::from_utf8(token).ok())
+        .any(|token| body.contains(token))
 }
 
 /// Shorter values stand in headers by chance.

@@ -20,7 +20,7 @@ use crate::missing::INPUT_KEY;
 use crate::reply::Problem;
 use crate::survive::{Drains, Survive};
 use crate::upstream::Upstream;
-use crate::{Catalogue, SealSession, SessionNote, Settings, intake, request_headers};
+use crate::{Catalogue, SealSession, SessionNote, Settings, echo, intake, request_headers};
 use call::Call;
 
 mod answer;
@@ -147,6 +147,12 @@ impl Proxy {
                 Ok(session) => session,
                 Err(problem) => return Ok(problem.answer(id)),
             };
+        }
+        // B-08: a caller that sends its own token along has been tricked into it.
+        if echo::is_in_body(&bytes, &head.headers) {
+            let message = "the body holds your own access token; it is not sent to the server";
+            let problem = Problem::refused(StatusCode::BAD_REQUEST, message);
+            return Ok(problem.answer(id));
         }
         let mut forwarded = bytes.clone();
         if call.input_action().is_some() {

@@ -5,7 +5,7 @@ use claviger_proxy::Settings;
 use crate::support::*;
 
 #[tokio::test]
-async fn a140_g01_without_our_token_the_answer_is_a_bare_challenge() {
+async fn a140_g01_b09_without_our_token_the_answer_is_a_bare_challenge() {
     let gateway = Gateway::new();
     for (path, token) in [
         ("/notes/mcp", None),
@@ -65,7 +65,7 @@ async fn a141_other_servers_other_tenants_and_other_spellings_are_not_found() {
 }
 
 #[tokio::test]
-async fn a149_a_foreign_host_or_origin_is_turned_away_before_the_guard() {
+async fn a149_b22_a_foreign_host_or_origin_is_turned_away_before_the_guard() {
     let gateway = Gateway::new();
     let mut rebound = post(LIST);
     rebound
@@ -180,7 +180,7 @@ async fn a151_what_can_be_read_in_two_ways_is_not_forwarded() {
 }
 
 #[tokio::test]
-async fn a150_t04_p13_mirrored_headers_must_say_what_the_body_says() {
+async fn a150_b27_t04_p13_mirrored_headers_must_say_what_the_body_says() {
     let gateway = Gateway::new();
     let version = ("mcp-protocol-version", "2026-07-28");
     for headers in [

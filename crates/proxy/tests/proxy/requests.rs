@@ -3,7 +3,7 @@
 use crate::support::*;
 
 #[tokio::test]
-async fn p07_a142_the_callers_token_never_goes_upstream() {
+async fn p07_a142_b08_the_callers_token_never_goes_upstream() {
     let gateway = Gateway::new();
     gateway.forward.text(200, &[JSON], RESULT);
     let headers = [
@@ -21,6 +21,14 @@ async fn p07_a142_the_callers_token_never_goes_upstream() {
     for (name, value) in &seen.headers {
         assert!(!value.to_str().unwrap().contains("owner-token"), "{name}");
     }
+}
+
+#[tokio::test]
+async fn b08_a_body_with_the_callers_token_is_not_forwarded() {
+    let gateway = Gateway::new();
+    let body = CALL.replace(r#"{"n":1}"#, r#"{"header":"Bearer owner-token"}"#);
+    gateway.send(post(&body)).await.assert_error(400, -31006);
+    assert!(gateway.forward.requests().is_empty());
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use crate::support::*;
 
 #[tokio::test]
-async fn g03_b18_the_raw_id_stays_between_us_and_the_upstream() {
+async fn g03_the_raw_id_stays_between_us_and_the_upstream() {
     let gateway = Gateway::new();
     let session = gateway.session("{}").await;
     assert!(!session.contains("raw-upstream-id"));
@@ -18,7 +18,7 @@ async fn g03_b18_the_raw_id_stays_between_us_and_the_upstream() {
 }
 
 #[tokio::test]
-async fn a153_a155_another_callers_session_is_unknown() {
+async fn a153_a155_b18_b20_another_callers_session_is_unknown() {
     let gateway = Gateway::new();
     let session = gateway.session("{}").await;
     let before = gateway.forward.requests().len();
@@ -44,6 +44,9 @@ async fn a153_a155_another_callers_session_is_unknown() {
             assert_eq!(gateway.send(request).await.status.as_u16(), 404);
         }
     }
+    let mut nobody = post_with(CALL, &[("mcp-session-id", &session)]);
+    nobody.headers_mut().remove("authorization");
+    assert_eq!(gateway.send(nobody).await.status.as_u16(), 401);
     let mut elsewhere = post_with(CALL, &[("mcp-session-id", &session)]);
     *elsewhere.uri_mut() = "/other/mcp".parse().unwrap();
     assert_eq!(gateway.send(elsewhere).await.status.as_u16(), 404);
