@@ -20,6 +20,8 @@ pub use tenant::{Store, TenantStore};
 
 mod api_tokens;
 mod connections;
+#[cfg(feature = "contract")]
+pub mod contract;
 mod credentials;
 mod error;
 mod keys;

@@ -1,0 +1,144 @@
+//! What sign-ins in flight promise.
+
+use claviger_model::{Outcome, SignIn};
+use futures_util::future::join_all;
+
+use super::fixtures::{at, insert_servers, key, key_of, rows, sign_in};
+use crate::{Store, StoreError};
+
+/// M3: a second sign-in for one key is refused, taken or not, until the first has ended.
+pub async fn m3_one_is_open_per_key(store: &dyn Store) {
+    insert_servers(store, "t1").await;
+    let rows = rows(store);
+    let key = key("linear");
+    rows.insert_sign_in(&sign_in(&key, "i1")).await.unwrap();
+    let mut second = sign_in(&key, "i2");
+    second.created_at = at(299);
+    second.expires_at = at(599);
+    let refused = rows.insert_sign_in(&second).await;
+    assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
+    let taken = rows.take_sign_in(b"i1", at(1)).await.unwrap();
+    assert_eq!(taken, Some(sign_in(&key, "i1")));
+    let refused = rows.insert_sign_in(&second).await;
+    assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
+    for other in [
+        key_of("t1", "u2", "linear", "default"),
+        key_of("t1", "u1", "linear", "work"),
+        key_of("t1", "u1", "notion", "default"),
+    ] {
+        let id = format!("{}-{}-{}", other.user, other.server, other.account);
+        rows.insert_sign_in(&sign_in(&other, &id)).await.unwrap();
+    }
+    let first = sign_in(&key, "i1").id;
+    assert!(rows.end_sign_in(&first, Outcome::Cancelled).await.unwrap());
+    rows.insert_sign_in(&second).await.unwrap();
+    let racing: Vec<SignIn> = ["a", "b", "c", "d"]
+        .map(|id| sign_in(&key_of("t1", "u3", "linear", "default"), id))
+        .into();
+    let inserted = join_all(racing.iter().map(|row| rows.insert_sign_in(row))).await;
+    assert_eq!(inserted.iter().filter(|done| done.is_ok()).count(), 1);
+}
+
+/// An open one whose time is over by the start of the next is ended as timed out.
+pub async fn an_expired_one_makes_room(store: &dyn Store) {
+    insert_servers(store, "t1").await;
+    let rows = rows(store);
+    let key = key("linear");
+    let first = sign_in(&key, "i1");
+    rows.insert_sign_in(&first).await.unwrap();
+    let mut second = sign_in(&key, "i2");
+    second.created_at = at(300);
+    second.expires_at = at(600);
+    rows.insert_sign_in(&second).await.unwrap();
+    let ended = rows.find_sign_in(&first.id).await.unwrap().unwrap();
+    assert_eq!(ended.outcome, Some(Outcome::TimedOut));
+    assert_eq!(ended.sealed, b"");
+    let open = rows.find_open_sign_in(&key, at(300)).await.unwrap();
+    assert_eq!(open, Some(second));
+}
+
+/// A074: a `state` works once.
+pub async fn a074_is_taken_once(store: &dyn Store) {
+    insert_servers(store, "t1").await;
+    let rows = rows(store);
+    let row = sign_in(&key("linear"), "i1");
+    rows.insert_sign_in(&row).await.unwrap();
+    let taken = rows.take_sign_in(b"i1", at(299)).await.unwrap();
+    assert_eq!(taken.as_ref(), Some(&row));
+    assert_eq!(rows.take_sign_in(b"i1", at(299)).await.unwrap(), None);
+    // Taken is not ended: it can still be asked about.
+    assert_eq!(rows.find_sign_in(&row.id).await.unwrap(), Some(row));
+}
+
+/// A074: of many callbacks with one `state` at once, one goes on.
+pub async fn a074_one_of_many_takes_it(store: &dyn Store) {
+    insert_servers(store, "t1").await;
+    let rows = rows(store);
+    let row = sign_in(&key("linear"), "i1");
+    rows.insert_sign_in(&row).await.unwrap();
+    let taken = join_all((0..16).map(|_| rows.take_sign_in(b"i1", at(1)))).await;
+    let taken: Vec<SignIn> = taken.into_iter().filter_map(Result::unwrap).collect();
+    assert_eq!(taken, [row]);
+}
+
+/// A074: an unknown, expired or ended `state` is worth nothing.
+pub async fn a074_takes_nothing_expired_ended_or_unknown(store: &dyn Store) {
+    insert_servers(store, "t1").await;
+    let rows = rows(store);
+    let row = sign_in(&key("linear"), "i1");
+    rows.insert_sign_in(&row).await.unwrap();
+    for (mac, now) in [
+        (&b"i2"[..], at(1)),
+        (b"", at(1)),
+        (b"i", at(1)),
+        (b"i1", at(300)),
+    ] {
+        assert_eq!(rows.take_sign_in(mac, now).await.unwrap(), None);
+    }
+    assert!(rows.end_sign_in(&row.id, Outcome::Denied).await.unwrap());
+    assert_eq!(rows.take_sign_in(b"i1", at(1)).await.unwrap(), None);
+}
+
+/// M4: there is one end; the verifier and the rest of the sealed part are gone with it.
+pub async fn m4_ends_once_and_erases(store: &dyn Store) {
+    insert_servers(store, "t1").await;
+    let rows = rows(store);
+    let outcomes = [
+        Outcome::Cancelled,
+        Outcome::Denied,
+        Outcome::Failed,
+        Outcome::Success,
+        Outcome::TimedOut,
+    ];
+    let key = key("linear");
+    for (index, outcome) in outcomes.into_iter().enumerate() {
+        let row = sign_in(&key, &format!("i{index}"));
+        rows.insert_sign_in(&row).await.unwrap();
+        assert!(rows.end_sign_in(&row.id, outcome).await.unwrap());
+        assert!(!rows.end_sign_in(&row.id, Outcome::Failed).await.unwrap());
+        let ended = SignIn {
+            outcome: Some(outcome),
+            sealed: Vec::new(),
+            ..row
+        };
+        assert_eq!(rows.find_sign_in(&ended.id).await.unwrap(), Some(ended));
+    }
+    let absent = sign_in(&key, "absent").id;
+    assert!(!rows.end_sign_in(&absent, Outcome::Failed).await.unwrap());
+    assert_eq!(rows.find_sign_in(&absent).await.unwrap(), None);
+}
+
+/// An expired or ended one is not open.
+pub async fn finds_the_open_one_only(store: &dyn Store) {
+    insert_servers(store, "t1").await;
+    let rows = rows(store);
+    let key = key("linear");
+    assert_eq!(rows.find_open_sign_in(&key, at(0)).await.unwrap(), None);
+    let row = sign_in(&key, "i1");
+    rows.insert_sign_in(&row).await.unwrap();
+    let open = rows.find_open_sign_in(&key, at(299)).await.unwrap();
+    assert_eq!(open.as_ref(), Some(&row));
+    assert_eq!(rows.find_open_sign_in(&key, at(300)).await.unwrap(), None);
+    assert!(rows.end_sign_in(&row.id, Outcome::Success).await.unwrap());
+    assert_eq!(rows.find_open_sign_in(&key, at(1)).await.unwrap(), None);
+}
