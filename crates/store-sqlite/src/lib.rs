@@ -1,1 +1,21 @@
-//! The SQLite backend and its migrations.
+//! The SQLite backend and its migrations. Start at [`SqliteStore::open`].
+//!
+//! One connection writes, several read; other processes may open the same file. What is promised
+//! is written in `claviger_store` and checked by its contract suite; nothing here is told apart by
+//! callers from another backend.
+
+pub use error::OpenError;
+pub use store::SqliteStore;
+
+mod clock;
+mod columns;
+mod error;
+mod file;
+mod key;
+mod keys;
+mod migrate;
+mod open;
+mod pool;
+mod queries;
+mod store;
+mod tenant;

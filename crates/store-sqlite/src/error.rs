@@ -1,0 +1,116 @@
+//! What can go wrong, in the words of the traits.
+
+use std::io;
+use std::path::PathBuf;
+
+use claviger_model::Fault;
+use claviger_store::StoreError;
+use sqlx::error::{DatabaseError, ErrorKind};
+
+/// Why a database was not opened. Nothing was written then.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// Another process is writing for too long.
+    #[error("the database {path} is busy; another process is writing to it")]
+    Busy {
+        /// The file.
+        path: PathBuf,
+    },
+    /// SQLite failed.
+    #[error("could not open the database {path}")]
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The file cannot be looked at or made.
+    #[error("could not reach the database file {path}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// A later version of Claviger wrote it.
+    #[error("the database has schema {found}, this version knows up to {known}; update Claviger")]
+    Newer {
+        /// The schema of the file.
+        found: i64,
+        /// The last schema this binary knows.
+        known: i64,
+    },
+    /// It is a directory, a device or another link than a file.
+    #[error("{path} is not a plain file; name the database file itself, not a link to it")]
+    NotAFile {
+        /// The path.
+        path: PathBuf,
+    },
+    /// Another program's database.
+    #[error("{path} is a database of another program; name another file")]
+    NotOurs {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Others may read it.
+    #[error("{path} has mode {mode:04o}, so others can read it; run `chmod 600` on it")]
+    WideMode {
+        /// The file.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
+}
+
+impl OpenError {
+    /// Who has to do something about it.
+    pub const fn fault(&self) -> Fault {
+        match self {
+            Self::Busy { .. } | Self::Database { .. } => Fault::Us,
+            Self::File { .. }
+            | Self::Newer { .. }
+            | Self::NotAFile { .. }
+            | Self::NotOurs { .. }
+            | Self::WideMode { .. } => Fault::Operator,
+        }
+    }
+}
+
+/// A row of another tenant was given to a handle.
+#[derive(Debug, thiserror::Error)]
+#[error("the row belongs to another tenant")]
+pub(crate) struct OtherTenant;
+
+/// A number that does not fit the column.
+#[derive(Debug, thiserror::Error)]
+#[error("{what} is too large for the database")]
+pub(crate) struct TooLarge {
+    pub(crate) what: &'static str,
+}
+
+/// What a statement answered, as the traits say it.
+pub(crate) fn store_error(error: sqlx::Error) -> StoreError {
+    if is_busy(&error) {
+        return StoreError::Busy;
+    }
+    match error.as_database_error().map(DatabaseError::kind) {
+        Some(ErrorKind::UniqueViolation) => StoreError::Conflict,
+        _ => StoreError::Failed {
+            source: error.into(),
+        },
+    }
+}
+
+/// Whether the same call may succeed later.
+pub(crate) fn is_busy(error: &sqlx::Error) -> bool {
+    if matches!(error, sqlx::Error::PoolTimedOut) {
+        return true;
+    }
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    let code = code.and_then(|code| code.parse::<i32>().ok());
+    // The low byte of an extended code is SQLITE_BUSY (5) or SQLITE_LOCKED (6).
+    matches!(code.map(|code| code & 0xff), Some(5 | 6))
+}

@@ -1,0 +1,98 @@
+//! One connection that writes, several that read, and one that watches.
+
+use std::path::Path;
+use std::time::Duration;
+
+use claviger_store::StoreError;
+use sqlx::pool::PoolConnection;
+use sqlx::sqlite::SqlitePoolOptions;
+use sqlx::{
+    ConnectOptions as _, Connection as _, Sqlite, SqliteConnection, SqlitePool, Transaction,
+    query_scalar,
+};
+use tokio::sync::Mutex;
+
+use crate::error::store_error;
+use crate::open::{reading, writing};
+
+/// The connections to one file.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    writer: SqlitePool,
+    readers: SqlitePool,
+    /// `PRAGMA data_version` means something only against its own past, so it is one connection
+    /// for good, on which nothing is ever written.
+    watcher: Mutex<Option<SqliteConnection>>,
+}
+
+impl Pool {
+    pub(crate) async fn open(path: &Path) -> sqlx::Result<Self> {
+        let kept = || {
+            SqlitePoolOptions::new()
+                .idle_timeout(None)
+                .max_lifetime(None)
+                .test_before_acquire(false)
+                .acquire_timeout(ACQUIRE_TIMEOUT)
+        };
+        let writer = kept()
+            .max_connections(1)
+            .min_connections(1)
+            .connect_with(writing(path))
+            .await?;
+        let readers = kept()
+            .max_connections(READERS)
+            .min_connections(1)
+            .connect_with(reading(path))
+            .await?;
+        let watcher = Mutex::new(Some(reading(path).connect().await?));
+        Ok(Self {
+            writer,
+            readers,
+            watcher,
+        })
+    }
+
+    /// The connection that writes, outside of a transaction.
+    pub(crate) async fn writer(&self) -> sqlx::Result<PoolConnection<Sqlite>> {
+        self.writer.acquire().await
+    }
+
+    /// A transaction that holds the write lock from its start: it never fails half-way because
+    /// another process wrote in between.
+    pub(crate) async fn write(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+        self.writer
+            .begin_with("BEGIN IMMEDIATE")
+            .await
+            .map_err(store_error)
+    }
+
+    pub(crate) async fn read(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
+        self.readers.acquire().await.map_err(store_error)
+    }
+
+    pub(crate) async fn data_version(&self) -> Result<i64, StoreError> {
+        let mut watcher = self.watcher.lock().await;
+        let connection = watcher
+            .as_mut()
+            .ok_or_else(|| store_error(sqlx::Error::PoolClosed))?;
+        query_scalar("PRAGMA data_version")
+            .fetch_one(connection)
+            .await
+            .map_err(store_error)
+    }
+
+    /// The writer goes last: the last one to close writes the log back and takes it away.
+    pub(crate) async fn close(&self) -> Result<(), StoreError> {
+        self.readers.close().await;
+        let watcher = self.watcher.lock().await.take();
+        if let Some(watcher) = watcher {
+            watcher.close().await.map_err(store_error)?;
+        }
+        self.writer.close().await;
+        Ok(())
+    }
+}
+
+const READERS: u32 = 4;
+/// Above the busy timeout, so that a busy database is called busy by SQLite itself first.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);

@@ -1,0 +1,77 @@
+//! Statements of how users stand with servers.
+
+use claviger_model::TenantId;
+use sqlx::{Result, query, query_as};
+
+use super::Db;
+use crate::key::Key;
+
+/// A row of `connections`.
+pub(crate) struct ConnectionRow {
+    pub(crate) server_id: String,
+    pub(crate) user_id: String,
+    pub(crate) account: String,
+    pub(crate) standing: String,
+    pub(crate) reason: Option<String>,
+    pub(crate) challenge: Option<String>,
+    pub(crate) step_ups: i64,
+    pub(crate) updated_at: i64,
+}
+
+pub(crate) async fn find(db: &mut Db, key: Key<'_>) -> Result<Option<ConnectionRow>> {
+    query_as!(
+        ConnectionRow,
+        "SELECT server_id, user_id, account, standing, reason, challenge, step_ups, updated_at
+         FROM connections
+         WHERE tenant_id = $1 AND server_id = $2 AND user_id = $3 AND account = $4",
+        key.tenant,
+        key.server,
+        key.user,
+        key.account
+    )
+    .fetch_optional(db)
+    .await
+}
+
+pub(crate) async fn list(
+    db: &mut Db,
+    tenant: &TenantId,
+    server: &str,
+) -> Result<Vec<ConnectionRow>> {
+    let tenant = tenant.as_str();
+    query_as!(
+        ConnectionRow,
+        "SELECT server_id, user_id, account, standing, reason, challenge, step_ups, updated_at
+         FROM connections WHERE tenant_id = $1 AND server_id = $2
+         ORDER BY user_id, account",
+        tenant,
+        server
+    )
+    .fetch_all(db)
+    .await
+}
+
+pub(crate) async fn write(db: &mut Db, tenant: &TenantId, row: ConnectionRow) -> Result<()> {
+    let tenant = tenant.as_str();
+    query!(
+        "INSERT INTO connections (tenant_id, server_id, user_id, account, standing, reason,
+             challenge, step_ups, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+         ON CONFLICT (tenant_id, server_id, user_id, account) DO UPDATE SET
+             standing = excluded.standing, reason = excluded.reason,
+             challenge = excluded.challenge, step_ups = excluded.step_ups,
+             updated_at = excluded.updated_at",
+        tenant,
+        row.server_id,
+        row.user_id,
+        row.account,
+        row.standing,
+        row.reason,
+        row.challenge,
+        row.step_ups,
+        row.updated_at
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,161 @@
+//! Statements of the credentials we hold.
+
+use claviger_model::TenantId;
+use sqlx::{Result, query_as, query_scalar};
+
+use super::Db;
+use crate::key::Key;
+
+/// A row of `credentials`.
+pub(crate) struct CredentialRow {
+    pub(crate) server_id: String,
+    pub(crate) user_id: String,
+    pub(crate) account: String,
+    pub(crate) version: i64,
+    pub(crate) fingerprint: Vec<u8>,
+    pub(crate) issuer: String,
+    pub(crate) token_endpoint: String,
+    pub(crate) revocation_endpoint: Option<String>,
+    pub(crate) resource: String,
+    pub(crate) registration_id: Option<String>,
+    pub(crate) scopes_requested: String,
+    pub(crate) scopes_granted: String,
+    pub(crate) obtained_at: i64,
+    pub(crate) expires_at: Option<i64>,
+    pub(crate) is_refreshable: i64,
+    pub(crate) sealed: Vec<u8>,
+}
+
+pub(crate) async fn find(db: &mut Db, key: Key<'_>) -> Result<Option<CredentialRow>> {
+    query_as!(
+        CredentialRow,
+        "SELECT server_id, user_id, account, version, fingerprint, issuer, token_endpoint,
+             revocation_endpoint, resource, registration_id, scopes_requested, scopes_granted,
+             obtained_at, expires_at, is_refreshable, sealed
+         FROM credentials
+         WHERE tenant_id = $1 AND server_id = $2 AND user_id = $3 AND account = $4",
+        key.tenant,
+        key.server,
+        key.user,
+        key.account
+    )
+    .fetch_optional(db)
+    .await
+}
+
+pub(crate) async fn list(
+    db: &mut Db,
+    tenant: &TenantId,
+    server: &str,
+) -> Result<Vec<CredentialRow>> {
+    let tenant = tenant.as_str();
+    query_as!(
+        CredentialRow,
+        "SELECT server_id, user_id, account, version, fingerprint, issuer, token_endpoint,
+             revocation_endpoint, resource, registration_id, scopes_requested, scopes_granted,
+             obtained_at, expires_at, is_refreshable, sealed
+         FROM credentials WHERE tenant_id = $1 AND server_id = $2
+         ORDER BY user_id, account",
+        tenant,
+        server
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// The version counts on from the row replaced, and is never below the one given.
+pub(crate) async fn replace(db: &mut Db, tenant: &TenantId, row: CredentialRow) -> Result<i64> {
+    let tenant = tenant.as_str();
+    query_scalar!(
+        "INSERT INTO credentials (tenant_id, server_id, user_id, account, version, fingerprint,
+             issuer, token_endpoint, revocation_endpoint, resource, registration_id,
+             scopes_requested, scopes_granted, obtained_at, expires_at, is_refreshable, sealed)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+         ON CONFLICT (tenant_id, server_id, user_id, account) DO UPDATE SET
+             version = CASE WHEN excluded.version > credentials.version
+                 THEN excluded.version ELSE credentials.version + 1 END,
+             fingerprint = excluded.fingerprint, issuer = excluded.issuer,
+             token_endpoint = excluded.token_endpoint,
+             revocation_endpoint = excluded.revocation_endpoint, resource = excluded.resource,
+             registration_id = excluded.registration_id,
+             scopes_requested = excluded.scopes_requested,
+             scopes_granted = excluded.scopes_granted, obtained_at = excluded.obtained_at,
+             expires_at = excluded.expires_at, is_refreshable = excluded.is_refreshable,
+             sealed = excluded.sealed
+         RETURNING version AS \"version!: i64\"",
+        tenant,
+        row.server_id,
+        row.user_id,
+        row.account,
+        row.version,
+        row.fingerprint,
+        row.issuer,
+        row.token_endpoint,
+        row.revocation_endpoint,
+        row.resource,
+        row.registration_id,
+        row.scopes_requested,
+        row.scopes_granted,
+        row.obtained_at,
+        row.expires_at,
+        row.is_refreshable,
+        row.sealed
+    )
+    .fetch_one(db)
+    .await
+}
+
+/// Guarded by the fingerprint and nothing else (I30): a write of anything beside it in the
+/// meantime must not lose a token the issuer already rotated.
+pub(crate) async fn rotate(
+    db: &mut Db,
+    tenant: &TenantId,
+    sent: &[u8],
+    row: CredentialRow,
+) -> Result<Option<i64>> {
+    let tenant = tenant.as_str();
+    query_scalar!(
+        "UPDATE credentials SET version = version + 1, fingerprint = $6, issuer = $7,
+             token_endpoint = $8, revocation_endpoint = $9, resource = $10, registration_id = $11,
+             scopes_requested = $12, scopes_granted = $13, obtained_at = $14, expires_at = $15,
+             is_refreshable = $16, sealed = $17
+         WHERE tenant_id = $1 AND server_id = $2 AND user_id = $3 AND account = $4
+             AND fingerprint = $5
+         RETURNING version AS \"version!: i64\"",
+        tenant,
+        row.server_id,
+        row.user_id,
+        row.account,
+        sent,
+        row.fingerprint,
+        row.issuer,
+        row.token_endpoint,
+        row.revocation_endpoint,
+        row.resource,
+        row.registration_id,
+        row.scopes_requested,
+        row.scopes_granted,
+        row.obtained_at,
+        row.expires_at,
+        row.is_refreshable,
+        row.sealed
+    )
+    .fetch_optional(db)
+    .await
+}
+
+pub(crate) async fn delete(db: &mut Db, key: Key<'_>, seen: &[u8]) -> Result<Option<i64>> {
+    query_scalar!(
+        "DELETE FROM credentials
+         WHERE tenant_id = $1 AND server_id = $2 AND user_id = $3 AND account = $4
+             AND fingerprint = $5
+         RETURNING version AS \"version!: i64\"",
+        key.tenant,
+        key.server,
+        key.user,
+        key.account,
+        seen
+    )
+    .fetch_optional(db)
+    .await
+}

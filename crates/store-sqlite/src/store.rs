@@ -1,0 +1,123 @@
+//! The database as the rest of Claviger sees it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use claviger_model::TenantId;
+use claviger_store::{Keys, Store, StoreError, TenantStore};
+use sqlx::{ConnectOptions as _, Connection as _};
+
+use crate::columns::text;
+use crate::error::{is_busy, store_error};
+use crate::keys::SqliteKeys;
+use crate::migrate::{Found, KNOWN, MIGRATIONS, inspect, migrate};
+use crate::open::probing;
+use crate::pool::Pool;
+use crate::queries::{api_tokens, sign_ins};
+use crate::tenant::SqliteTenant;
+use crate::{OpenError, file};
+
+/// A database in one SQLite file. Other processes may have the same file open.
+#[derive(Debug, Clone)]
+pub struct SqliteStore {
+    pool: Arc<Pool>,
+}
+
+impl SqliteStore {
+    /// Opens the file, makes it if it is not there, and brings its schema up to date. Beside it
+    /// stands a lock file, held only while somebody opens.
+    ///
+    /// Refuses links, files that others can read, databases of other programs and of later
+    /// versions, and changes nothing then.
+    pub async fn open(path: &Path) -> Result<Self, OpenError> {
+        let failed = |source| {
+            let path = path.to_owned();
+            if is_busy(&source) {
+                OpenError::Busy { path }
+            } else {
+                OpenError::Database { path, source }
+            }
+        };
+        file::prepare(path)?;
+        let lock = file::lock(path).await?;
+        // Before anything else: the switch to WAL would change even a file that is then refused.
+        let found = probe(path).await.map_err(failed)?;
+        accept(path, found)?;
+        let pool = Pool::open(path).await.map_err(failed)?;
+        let mut writer = pool.writer().await.map_err(failed)?;
+        accept(
+            path,
+            migrate(&mut writer, &MIGRATIONS).await.map_err(failed)?,
+        )?;
+        drop(writer);
+        drop(lock);
+        Ok(Self {
+            pool: Arc::new(pool),
+        })
+    }
+
+    /// Waits for what is under way, writes the log back into the file and closes it.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        self.pool.close().await
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    fn tenant(&self, tenant: &TenantId) -> Arc<dyn TenantStore> {
+        Arc::new(SqliteTenant {
+            pool: Arc::clone(&self.pool),
+            tenant: tenant.clone(),
+        })
+    }
+
+    fn keys(&self) -> Arc<dyn Keys> {
+        Arc::new(SqliteKeys {
+            pool: Arc::clone(&self.pool),
+        })
+    }
+
+    async fn locate(&self, mac: &[u8]) -> Result<Option<TenantId>, StoreError> {
+        let mut db = self.pool.read().await?;
+        let mut tenants = sign_ins::locate(&mut db, mac).await.map_err(store_error)?;
+        tenants.extend(
+            api_tokens::locate(&mut db, mac)
+                .await
+                .map_err(store_error)?,
+        );
+        // Two rows with one MAC do not happen by themselves: whoever planted the second gets
+        // nobody's tenant.
+        match <[String; 1]>::try_from(tenants) {
+            Ok([tenant]) => text(tenant, "tenant_id").map(Some),
+            Err(_) => Ok(None),
+        }
+    }
+
+    async fn data_version(&self) -> Result<i64, StoreError> {
+        self.pool.data_version().await
+    }
+}
+
+/// In one transaction, since another process may be migrating.
+async fn probe(path: &Path) -> sqlx::Result<Found> {
+    let mut db = probing(path).connect().await?;
+    let mut transaction = db.begin().await?;
+    let found = inspect(&mut transaction, KNOWN).await?;
+    transaction.rollback().await?;
+    db.close().await?;
+    Ok(found)
+}
+
+fn accept(path: &Path, found: Found) -> Result<(), OpenError> {
+    match found {
+        Found::Empty | Found::Version(_) => Ok(()),
+        Found::Newer(found) => Err(OpenError::Newer {
+            found,
+            known: KNOWN,
+        }),
+        Found::NotOurs => Err(OpenError::NotOurs {
+            path: path.to_owned(),
+        }),
+    }
+}

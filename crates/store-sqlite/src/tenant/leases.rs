@@ -1,0 +1,47 @@
+//! Who may refresh a credential.
+
+use async_trait::async_trait;
+use claviger_model::CredentialKey;
+use claviger_store::{Lease, Leases, StoreError};
+
+use super::SqliteTenant;
+use crate::clock::now_ms;
+use crate::columns::{number, to_number};
+use crate::error::store_error;
+use crate::queries::leases;
+
+#[async_trait]
+impl Leases for SqliteTenant {
+    async fn acquire_lease(
+        &self,
+        key: &CredentialKey,
+        owner: &str,
+        ttl_ms: u32,
+    ) -> Result<Option<Lease>, StoreError> {
+        self.must_own(&key.tenant)?;
+        let mut db = self.pool.write().await?;
+        let now = now_ms(&mut db).await.map_err(store_error)?;
+        let until = now.saturating_add(i64::from(ttl_ms));
+        let epoch = leases::acquire(&mut db, key.into(), owner, now, until)
+            .await
+            .map_err(store_error)?;
+        let Some(epoch) = epoch else {
+            return Ok(None);
+        };
+        db.commit().await.map_err(store_error)?;
+        Ok(Some(Lease {
+            owner: owner.to_owned(),
+            epoch: number(epoch, "leases.epoch")?,
+        }))
+    }
+
+    async fn release_lease(&self, key: &CredentialKey, lease: &Lease) -> Result<(), StoreError> {
+        self.must_own(&key.tenant)?;
+        let epoch = to_number(lease.epoch, "leases.epoch")?;
+        let mut db = self.pool.write().await?;
+        leases::release(&mut db, key.into(), &lease.owner, epoch)
+            .await
+            .map_err(store_error)?;
+        db.commit().await.map_err(store_error)
+    }
+}
