@@ -18,6 +18,7 @@
 pub use authorize::{Authorization, Authorize, AuthorizeError, authorize};
 pub use client_credentials::{ClientCredentials, ClientCredentialsError, client_credentials};
 pub use client_information::{AuthenticateError, ClientInformation};
+pub use diagnose::{Finding, diagnose};
 pub use discover::{
     Discover, DiscoverError, Discovered, Discovery, Legacy, Start, UnreachableCause, discover,
 };
@@ -29,7 +30,7 @@ pub use redeem::{Redeem, RedeemError, redeem};
 pub use refresh::{Refresh, RefreshError, TransientCause, refresh};
 pub use register::{Preset, Register, RegisterError, register};
 pub use revoke::{Revocation, Revoke, revoke};
-pub use scopes::{ScopeWish, choose_scopes};
+pub use scopes::{ScopeWish, choose_scopes, without_unlisted};
 pub use step_up::{GiveUp, MAX_STEP_UPS, StepUp, StepUpQuestion, judge};
 pub use token::Tokens;
 
@@ -38,6 +39,7 @@ pub mod driver;
 mod authorize;
 mod client_credentials;
 mod client_information;
+mod diagnose;
 mod discover;
 mod event;
 mod machine;

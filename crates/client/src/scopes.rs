@@ -54,3 +54,23 @@ fn with_offline_access(mut scopes: ScopeSet, discovered: &Discovered) -> ScopeSe
     }
     scopes
 }
+
+/// Q20: after `invalid_scope`, what is left of `scopes` when those that neither the issuer lists
+/// nor the challenge demands are dropped; `None` where that changes nothing, so that it is tried
+/// once and no more.
+pub fn without_unlisted(scopes: &ScopeSet, discovered: &Discovered) -> Option<ScopeSet> {
+    discovered.issuer.scopes_supported.as_ref()?;
+    let challenged = discovered
+        .challenge
+        .as_ref()
+        .and_then(|challenge| challenge.scope.clone())
+        .unwrap_or_default();
+    let kept: ScopeSet = scopes
+        .iter()
+        .filter(|one| {
+            discovered.issuer.lists_scope(one.as_str()) || challenged.contains(one.as_str())
+        })
+        .cloned()
+        .collect();
+    (kept != *scopes && !kept.is_empty()).then_some(kept)
+}

@@ -129,7 +129,7 @@ mod tests {
     const WANTS_B: &str = r#"Bearer error="insufficient_scope", scope="b""#;
 
     #[test]
-    fn c65_q34_asks_for_the_union() {
+    fn c63_c64_c65_q34_asks_for_the_union() {
         let scopes = ScopeSet::parse_lossy("a b c");
         check(403, WANTS_B, "a c", 0, &StepUp::Ask { scopes });
     }

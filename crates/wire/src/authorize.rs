@@ -2,7 +2,6 @@
 
 use url::Url;
 
-use crate::token::join;
 use crate::web_url::is_loopback;
 use crate::{CodeChallenge, InvalidUrl, ScopeSet, parse_web_url};
 
@@ -68,7 +67,7 @@ impl AuthorizationRequest<'_> {
         ];
         pairs.extend(
             self.scopes
-                .map(|scopes| ("scope", join(scopes, self.scope_separator))),
+                .map(|scopes| ("scope", scopes.joined(self.scope_separator))),
         );
         pairs.extend(self.resource.map(|text| ("resource", text.to_owned())));
         pairs.extend(

@@ -98,6 +98,18 @@ impl ScopeSet {
         self.0.insert(scope);
     }
 
+    /// All of them with `separator` between; a space is RFC 6749's.
+    pub fn joined(&self, separator: char) -> String {
+        let mut text = String::new();
+        for scope in &self.0 {
+            if !text.is_empty() {
+                text.push(separator);
+            }
+            text.push_str(scope.as_str());
+        }
+        text
+    }
+
     /// Everything in either.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
@@ -124,12 +136,7 @@ impl FromIterator<Scope> for ScopeSet {
 
 impl fmt::Display for ScopeSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut separator = "";
-        for scope in &self.0 {
-            write!(f, "{separator}{scope}")?;
-            separator = " ";
-        }
-        Ok(())
+        f.write_str(&self.joined(' '))
     }
 }
 

@@ -3,7 +3,7 @@
 use claviger_crypto::Secret;
 use url::form_urlencoded::Serializer;
 
-use crate::{ClientAuth, ScopeSet, Verifier};
+use crate::{ClientAuth, Verifier};
 
 /// What is given for tokens.
 #[derive(Debug, Clone)]
@@ -94,18 +94,6 @@ impl TokenRequest<'_> {
             authorization,
         }
     }
-}
-
-/// Joins scopes with the issuer's separator; a space unless a quirk says otherwise.
-pub(crate) fn join(scopes: &ScopeSet, separator: char) -> String {
-    let mut text = String::new();
-    for scope in scopes.iter() {
-        if !text.is_empty() {
-            text.push(separator);
-        }
-        text.push_str(scope.as_str());
-    }
-    text
 }
 
 #[cfg(test)]

@@ -153,9 +153,14 @@ async fn run(io: Io, input: Discover) -> Result<Discovery, DiscoverError> {
         _ => None,
     };
     let mut deviations = Vec::new();
-    let found = resource::find(&io, &input, challenge.as_ref(), &mut deviations).await?;
+    let found = resource::find(&io, &input, challenge.as_ref(), &mut deviations).await;
     let absent = match found {
-        resource::Found::Document(document) => {
+        // Nobody asked for a sign-in; that its well-known places are out of order is no reason to.
+        Err(DiscoverError::Unreachable { .. }) if seen == probe::Seen::Open => {
+            return Ok(Discovery::Open);
+        }
+        Err(error) => return Err(error),
+        Ok(resource::Found::Document(document)) => {
             let issuer = issuer::choose(&io, &input, &document, &mut deviations).await?;
             return Ok(Discovery::SignIn(Box::new(Discovered {
                 server_url: input.server_url.clone(),
@@ -168,7 +173,7 @@ async fn run(io: Io, input: Discover) -> Result<Discovery, DiscoverError> {
                 deviations,
             })));
         }
-        resource::Found::Absent(absent) => absent,
+        Ok(resource::Found::Absent(absent)) => absent,
     };
     match seen {
         // Nobody asked for a sign-in, and nothing says that there is one.

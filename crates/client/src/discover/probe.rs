@@ -12,6 +12,7 @@ use crate::event::{Event, EventOutcome, Stage};
 use crate::machine::Io;
 
 /// What the server made of it.
+#[derive(Debug, PartialEq, Eq)]
 pub(super) enum Seen {
     /// It asks for a sign-in, perhaps with a challenge that says more.
     Demanded(Option<BearerChallenge>),

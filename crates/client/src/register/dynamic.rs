@@ -55,13 +55,11 @@ fn request(input: &Register) -> RegistrationRequest {
     let quirk = input.quirks.of(input.discovered.issuer_id());
     let issuer = &input.discovered.issuer;
     // A public client with PKCE has nothing that could leak; a secret only where one must be.
-    let auth_method = [AuthMethod::None, AuthMethod::ClientSecretPost]
-        .into_iter()
-        .find(|method| {
-            issuer.takes(*method)
-                && (*method == AuthMethod::None || !issuer.takes(AuthMethod::ClientSecretBasic))
-        })
-        .unwrap_or(AuthMethod::ClientSecretBasic);
+    let auth_method = if issuer.takes(AuthMethod::None) {
+        AuthMethod::None
+    } else {
+        derived(&input.discovered)
+    };
     RegistrationRequest {
         client_name: input.client_name.clone(),
         redirect_uris: vec![input.redirect_uri.clone()],

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use claviger_crypto::Secret;
 use claviger_model::RegistrationOrigin;
-use claviger_wire::{AuthMethod, ScopeSet, classify_redirect, parse_web_url};
+use claviger_wire::{AuthMethod, ScopeSet, check_document_url, classify_redirect};
 
 use crate::client_information::ClientInformation;
 use crate::discover::{Discovered, Legacy};
@@ -165,14 +165,7 @@ fn usable_document(io: &Io, input: &Register) -> Option<String> {
     {
         return None;
     }
-    let fits = parse_web_url(text).is_ok_and(|url| {
-        // C-25: what the parser would rewrite (dot segments, case, ports) is no identifier.
-        url.scheme() == "https"
-            && url.fragment().is_none()
-            && url.path() != "/"
-            && url.as_str() == text
-    });
-    if !fits {
+    if check_document_url(text).is_err() {
         io.tell(
             Event::new(Stage::Registration, "C-24, C-25")
                 .outcome(EventOutcome::Refused)

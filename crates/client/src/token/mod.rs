@@ -229,12 +229,7 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(secs.min(3600)))
 }
 
-/// Joins scopes as this issuer wants them.
+/// `scope` as this issuer wants it; nothing for no scopes.
 pub(crate) fn scope_text(scopes: &ScopeSet, quirk: &Quirk) -> Option<String> {
-    if scopes.is_empty() {
-        return None;
-    }
-    let separator = quirk.shape.scope_separator.to_string();
-    let texts: Vec<&str> = scopes.iter().map(claviger_wire::Scope::as_str).collect();
-    Some(texts.join(&separator))
+    (!scopes.is_empty()).then(|| scopes.joined(quirk.shape.scope_separator))
 }

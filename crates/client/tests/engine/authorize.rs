@@ -2,7 +2,7 @@
 
 use claviger_client::{
     Authorize, AuthorizeError, Discovered, PendingAuthorization, Quirks, ScopeWish, authorize,
-    choose_scopes,
+    choose_scopes, without_unlisted,
 };
 use claviger_crypto::Secret;
 use claviger_wire::{AuthMethod, ScopeSet, Verifier};
@@ -107,6 +107,22 @@ fn c48_offline_access_only_where_the_issuer_lists_it() {
     assert_eq!(chosen(&wish, &yes).as_deref(), Some("offline_access x"));
     let no = scoped("Bearer scope=\"x\"", &json!(null), &json!(["openid"]));
     assert_eq!(chosen(&wish, &no).as_deref(), Some("x"));
+}
+
+#[test]
+fn q20_scopes_the_issuer_does_not_list_are_dropped_once() {
+    let found = scoped(
+        "Bearer scope=\"x a\"",
+        &json!(["a", "b"]),
+        &json!(["a", "c"]),
+    );
+    let asked = ScopeSet::parse_lossy("a b x");
+    let left = without_unlisted(&asked, &found).unwrap();
+    // C-47: what the challenge demands is demanded, listed or not.
+    assert_eq!(left.to_string(), "a x");
+    assert_eq!(without_unlisted(&left, &found), None);
+    let silent = scoped("Bearer", &json!(["a"]), &json!(null));
+    assert_eq!(without_unlisted(&asked, &silent), None);
 }
 
 #[test]

@@ -73,6 +73,10 @@ fn q33_a_server_that_answers_may_still_have_a_sign_in() {
 fn m5_a_server_without_a_sign_in_is_told_from_a_broken_one() {
     let open = World::new().raw(Method::POST, SERVER, 200, &[JSON], "{}");
     assert_eq!(open.discover(probing()), Ok(Discovery::Open));
+    let half = World::new()
+        .raw(Method::POST, SERVER, 200, &[JSON], "{}")
+        .status(PRM, 500);
+    assert_eq!(half.discover(probing()), Ok(Discovery::Open));
     // Nothing is guessed for a server that asked for nothing.
     assert_eq!(open.urls(), [SERVER, PRM, PRM_ROOT]);
     let odd = World::new().raw(Method::POST, SERVER, 400, &[JSON], "{}");

@@ -196,16 +196,25 @@ fn c69_plain_http_to_another_machine_is_refused() {
 }
 
 #[test]
-fn c69_an_operator_may_open_a_private_host() {
+fn c69_c71_an_operator_may_open_a_private_host_but_no_page_on_it() {
     let issuer = "http://10.0.0.7:9000";
     let place = "http://10.0.0.7:9000/.well-known/oauth-authorization-server";
     let world = || listed(&[issuer]).get(place, &metadata(issuer));
     assert!(world().discover(input()).is_err());
-    let found = world().discovered(Discover {
+    let opened = || Discover {
         reach: Reach::public().with_private_host("10.0.0.7"),
         ..input()
-    });
-    assert_eq!(found.issuer_id(), issuer);
+    };
+    assert!(matches!(
+        world().discover(opened()),
+        Err(DiscoverError::Endpoint {
+            which: "authorization",
+            ..
+        })
+    ));
+    let page = json!({ "authorization_endpoint": "https://10.0.0.7/authorize" });
+    let world = listed(&[issuer]).get(place, &with(metadata(issuer), &page));
+    assert_eq!(world.discovered(opened()).issuer_id(), issuer);
 }
 
 #[test]

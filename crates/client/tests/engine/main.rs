@@ -13,6 +13,8 @@ mod hostile;
 #[cfg(test)]
 mod issuer;
 #[cfg(test)]
+mod known;
+#[cfg(test)]
 mod legacy;
 #[cfg(test)]
 mod redeem;
