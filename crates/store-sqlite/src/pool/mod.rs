@@ -96,3 +96,6 @@ impl Pool {
 const READERS: u32 = 4;
 /// Above the busy timeout, so that a busy database is called busy by SQLite itself first.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests;
