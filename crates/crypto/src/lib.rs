@@ -1,7 +1,7 @@
 //! Keys, signatures, sealing, digests and the [`Secret`] wrapper.
 //!
 //! Everything here is a pure function of its arguments, but for asymmetric signing, which takes
-//! its randomness from aws-lc-rs itself. Start at [`seal`] for what is stored, at [`MacKey`] for
+//! its randomness from aws-lc-rs itself. Start at [`seal()`] for what is stored, at [`MacKey`] for
 //! what is looked up, at [`SigningKey`] for what we prove. No file, clock or socket is touched.
 
 pub use assertion::{AssertionClaims, SignError};
