@@ -107,7 +107,8 @@ impl Event {
     }
 
     pub(crate) fn note(mut self, note: impl Into<String>) -> Self {
-        self.note = note.into();
+        // Lists of scopes are as long as their server likes.
+        self.note = note.into().chars().take(NOTE_CHARS).collect();
         self
     }
 
@@ -170,3 +171,5 @@ impl fmt::Display for EventOutcome {
         })
     }
 }
+
+const NOTE_CHARS: usize = 400;

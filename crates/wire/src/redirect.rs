@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn c55_only_https_or_this_machine() {
+    fn c55_c56_only_https_or_this_machine_and_a_name_is_no_address() {
         let cases = [
             ("https://g.example/callback/x", Ok(RedirectKind::Https)),
             ("http://127.0.0.1:9/c", Ok(RedirectKind::LoopbackAddress)),

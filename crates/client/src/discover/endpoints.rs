@@ -114,7 +114,7 @@ fn check_origins(
     deviations: &mut Vec<Deviation>,
 ) -> Result<(), &'static str> {
     let Ok(issuer) = parse_web_url(&metadata.issuer) else {
-        // An alias of the quirk file may hold a template (Entra); then its hosts are there too.
+        // Only an alias of the quirk file can be no URL, and whoever wrote it answers for it.
         return Ok(());
     };
     let quirk = input.quirks.of(&metadata.issuer);

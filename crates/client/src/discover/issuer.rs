@@ -22,7 +22,9 @@ pub(super) async fn choose(
     for issuer in candidates(input, document)? {
         let mut own = Vec::new();
         let found = find(io, input, &issuer, &mut own).await;
-        let checked = found.and_then(|metadata| endpoints::check(io, input, metadata, &mut own));
+        let checked = found
+            .and_then(|metadata| keep_pinned(input, &issuer, metadata))
+            .and_then(|metadata| endpoints::check(io, input, metadata, &mut own));
         match checked {
             Ok(metadata) => {
                 deviations.append(&mut own);
@@ -62,6 +64,23 @@ fn candidates(input: &Discover, document: &Document) -> Result<Vec<String>, Disc
     };
     candidates.sort_by_key(|one| !is_preferred(one));
     Ok(candidates)
+}
+
+/// A019: an alias leads to the pinned issuer, or nowhere.
+fn keep_pinned(
+    input: &Discover,
+    listed: &str,
+    metadata: IssuerMetadata,
+) -> Result<IssuerMetadata, DiscoverError> {
+    match &input.pinned_issuer {
+        Some(pinned) if pinned != listed && *pinned != metadata.issuer => {
+            Err(DiscoverError::IssuerChanged {
+                pinned: shown(pinned),
+                offered: shown(&metadata.issuer),
+            })
+        }
+        _ => Ok(metadata),
+    }
 }
 
 async fn find(

@@ -259,7 +259,7 @@ fn q30_no_answer_is_not_read_as_no_sign_in() {
 }
 
 #[test]
-fn an_address_that_is_not_allowed_is_the_operators_to_allow() {
+fn c70_an_address_that_is_not_allowed_is_the_operators_to_allow() {
     let blocked = FetchError::Blocked { reason: "private" };
     let world = World::new().fail(Method::GET, PRM, blocked);
     let error = world.discover(input()).unwrap_err();

@@ -1,12 +1,12 @@
 //! Peers that answer anything at all.
 
 use claviger_client::{
-    Discover, Machine, Need, Refresh, Register, Step, discover, refresh, register,
+    Discover, Machine, Need, Redeem, Refresh, Register, Step, discover, redeem, refresh, register,
 };
 use claviger_crypto::Secret;
 use claviger_model::Timestamp;
 use claviger_ports::{FetchError, FetchResponse};
-use claviger_wire::ScopeSet;
+use claviger_wire::{Callback, ScopeSet};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use proptest::prelude::*;
 
@@ -52,11 +52,11 @@ fn answer() -> impl Strategy<Value = Answer> {
     ]
 }
 
-/// Runs an errand on these answers, over and over; it has to end soon.
-fn ends<T: Clone>(mut machine: Machine<T>, answers: &[Answer]) {
-    for answer in answers.iter().cycle().take(60) {
+/// Runs an errand on these answers, over and over; it has to end soon. Gives how often it asked.
+fn ends<T: Clone>(mut machine: Machine<T>, answers: &[Answer]) -> usize {
+    for (asked, answer) in answers.iter().cycle().take(60).enumerate() {
         match machine.step(Timestamp::from_secs(NOW)) {
-            Step::Done(_) => return,
+            Step::Done(_) => return asked,
             Step::Need(Need::Http(request)) => {
                 // C-69: whatever they say, nothing goes out in the clear or to another scheme.
                 assert!(request.url.starts_with("https://"), "{}", request.url);
@@ -73,6 +73,19 @@ proptest! {
     fn a_discovery_ends_whatever_they_say(answers in prop::collection::vec(answer(), 1..8)) {
         ends(discover(Discover::new(SERVER, quirks())), &answers);
         ends(discover(input()), &answers);
+    }
+
+    #[test]
+    fn a_code_is_sent_once_whatever_they_say(
+        answers in prop::collection::vec(answer(), 1..4),
+        query in "(code|error|iss|state|x)=[a-z%0-9]{0,9}(&(code|error|iss)=[a-z]{0,5}){0,3}",
+    ) {
+        let pending = pending();
+        let query = format!("state={}&{query}", pending.state.expose());
+        if let Ok(callback) = Callback::parse(&query) {
+            let asked = ends(redeem(Redeem { pending, callback, quirks: quirks(), jti: [0;
+            prop_assert!(asked <= 1); 16] }), &answers);
+        }
     }
 
     #[test]

@@ -120,6 +120,23 @@ fn q28_an_alias_of_the_quirk_file_may_answer() {
 }
 
 #[test]
+fn a019_q28_an_alias_leads_to_the_pinned_issuer_or_nowhere() {
+    let other = "https://cf.issuer.example";
+    let lines = format!("aliases=[{{ listed=\"{ISSUER}\", issuer=\"{other}\" }}]");
+    let pinned = || Discover {
+        pinned_issuer: Some(other.to_owned()),
+        quirks: quirks_of("issuer.example", &lines),
+        ..input()
+    };
+    let world = World::new().get(PRM, &prm()).get(META, &metadata(other));
+    assert_eq!(world.discovered(pinned()).issuer_id(), other);
+    assert!(matches!(
+        World::usual().discover(pinned()),
+        Err(DiscoverError::IssuerChanged { .. })
+    ));
+}
+
+#[test]
 fn c42_a020_without_s256_nothing_begins() {
     for methods in [json!(["plain"]), json!([]), json!(null), json!("plain")] {
         let world = meta_with(&json!({ "code_challenge_methods_supported": methods }));

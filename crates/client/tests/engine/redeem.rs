@@ -220,7 +220,7 @@ fn q27_an_error_of_the_issuers_is_told() {
 }
 
 #[test]
-fn c49_q02_q03_a_bare_answer_is_enough() {
+fn c49_q02_q03_q04_a_bare_answer_is_enough_and_an_end_is_absolute() {
     let bare = json!({ "access_token": "a", "token_type": "bearer", "refresh_token": "" });
     let tokens = run(&answered(200, &bare), pending(), "code=c").unwrap();
     assert!(tokens.refresh_token.is_none());
