@@ -57,6 +57,7 @@ mod tests {
         Cli::command().debug_assert();
     }
 
+    #[cfg(feature = "demo")]
     #[test]
     fn docs_cli_md_is_up_to_date() {
         let written = include_str!("../../../docs/cli.md");

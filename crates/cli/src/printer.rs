@@ -73,6 +73,7 @@ impl Text {
     }
 
     /// Appends another text.
+    #[cfg(feature = "demo")]
     pub(crate) fn then(mut self, other: &Self) -> Self {
         self.0.push_str(&other.0);
         self

@@ -3,6 +3,7 @@
 use core::fmt;
 use std::error::Error;
 
+use claviger_model::Fault;
 use serde::Serialize;
 
 use crate::Origin;
@@ -42,6 +43,13 @@ impl fmt::Display for Problem {
 }
 
 // === impl ConfigError ===
+
+impl ConfigError {
+    /// Whose fault it is.
+    pub const fn fault(&self) -> Fault {
+        Fault::Operator
+    }
+}
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

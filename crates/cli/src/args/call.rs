@@ -1,6 +1,7 @@
 //! Words of `claviger tools` and `claviger call`.
 
 use clap::Args;
+use claviger_mcp::version;
 use claviger_model::Slug;
 
 use super::Output;
@@ -12,8 +13,8 @@ pub(crate) struct ToolsArgs {
     /// The server's name
     #[arg(value_name = "SERVER", value_parser = Slug::parse)]
     pub(crate) slug: Slug,
-    /// Speak this revision of MCP and no other
-    #[arg(long, value_name = "VERSION")]
+    /// Begin with this revision of MCP, such as 2026-07-28
+    #[arg(long, value_name = "VERSION", value_parser = revision)]
     pub(crate) protocol_version: Option<String>,
     #[command(flatten)]
     pub(crate) output: Output,
@@ -34,9 +35,17 @@ pub(crate) struct CallArgs {
     /// The arguments as one JSON object; prints the result as JSON, with or without arguments
     #[arg(long, value_name = "ARGUMENTS", num_args = 0..=1, default_missing_value = "{}")]
     pub(crate) json: Option<String>,
-    /// Speak this revision of MCP and no other
-    #[arg(long, value_name = "VERSION")]
+    /// Begin with this revision of MCP, such as 2026-07-28
+    #[arg(long, value_name = "VERSION", value_parser = revision)]
     pub(crate) protocol_version: Option<String>,
+}
+
+fn revision(text: &str) -> Result<String, String> {
+    if version::is_dated(text) {
+        return Ok(text.to_owned());
+    }
+    let known: Vec<&str> = version::LEGACY.into_iter().chain(version::MODERN).collect();
+    Err(format!("a revision is a date: {}", known.join(", ")))
 }
 
 const TOOLS_HELP: &str = "\

@@ -6,6 +6,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 
 pub(crate) use call::{CallArgs, ToolsArgs};
 pub(crate) use config::{CheckArgs, ConfigCommand, ShowArgs};
+#[cfg(feature = "demo")]
 pub(crate) use demo::DemoArgs;
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use serve::ServeArgs;
@@ -14,6 +15,7 @@ pub(crate) use sign_in::{LoginArgs, StatusArgs};
 
 mod call;
 mod config;
+#[cfg(feature = "demo")]
 mod demo;
 mod doctor;
 mod serve;
@@ -61,6 +63,7 @@ pub(crate) enum Command {
     /// Starts a protected MCP server with its own authorization server on loopback, puts Claviger
     /// in front of it, signs in, refreshes and calls two tools. Needs no network and leaves
     /// nothing behind.
+    #[cfg(feature = "demo")]
     Demo(DemoArgs),
     /// Run the gateway
     ///

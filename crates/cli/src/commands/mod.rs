@@ -9,6 +9,7 @@ pub(crate) mod config;
 pub(crate) mod docs;
 
 mod call;
+#[cfg(feature = "demo")]
 mod demo;
 mod doctor;
 mod login;
@@ -27,6 +28,7 @@ pub(crate) async fn run(command: Command, ctx: &Context<'_>) -> Outcome {
         Command::Call(args) => call::run(args, ctx).await,
         Command::Config(ConfigCommand::Check(args)) => Ok(config::check::run(args, ctx)),
         Command::Config(ConfigCommand::Show(args)) => Ok(config::show::run(args, ctx)),
+        #[cfg(feature = "demo")]
         Command::Demo(args) => Box::pin(demo::run(&args, ctx)).await,
         Command::Docs => Ok(docs::run(ctx.printer)),
         Command::Doctor(args) => doctor::run(args, ctx).await,
@@ -49,6 +51,7 @@ impl Command {
             Self::Call(args) => args.json.is_some(),
             Self::Config(ConfigCommand::Check(args)) => args.output.json,
             Self::Config(ConfigCommand::Show(args)) => args.output.json,
+            #[cfg(feature = "demo")]
             Self::Demo(args) => args.output.json,
             Self::Docs => false,
             Self::Doctor(args) => args.output.json,
@@ -65,3 +68,6 @@ impl Command {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

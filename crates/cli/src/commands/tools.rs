@@ -6,22 +6,23 @@ use crate::args::ToolsArgs;
 use crate::commands::Outcome;
 use crate::context::Context;
 use crate::exit::Exit;
-use crate::mcp::Conversation;
+use crate::mcp::converse;
 use crate::printer::Text;
 
 /// Lists the tools of a server.
 pub(crate) async fn run(args: ToolsArgs, ctx: &Context<'_>) -> Outcome {
     let slug = args.slug.as_str();
     let version = args.protocol_version.as_deref();
-    let tools = ctx
-        .with_gateway(async |gateway| {
-            let mut conversation = Conversation::begin(gateway, slug, version).await?;
-            let tools = conversation.tools().await?;
-            conversation.end().await;
-            Ok(tools)
-        })
-        .await
-        .map_err(|error| error.about(slug))?;
+    let (tools, left_out) = converse(ctx, slug, version, async |conversation| {
+        let tools = conversation.tools().await?;
+        Ok((tools, conversation.left_out().to_vec()))
+    })
+    .await?;
+    for name in left_out {
+        let why = " is left out: its x-mcp-header annotations cannot be followed";
+        ctx.printer
+            .talk(&Text::new().warn("! warning ").plain(name).plain(why));
+    }
     if ctx.printer.is_json() {
         for tool in &tools {
             ctx.printer.json(tool);

@@ -1,13 +1,16 @@
 //! A minimal MCP client over the gateway's data path.
 
 use bytes::Bytes;
-use claviger_mcp::{AnswerReader, Dialogue, Outgoing, Response, code, version};
+use claviger_mcp::{
+    AnswerReader, Dialogue, InvalidAnnotation, Outgoing, ParamHeaders, Response, code, version,
+};
 use claviger_server::{Gateway, McpRequest};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 
+use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;
 
@@ -21,11 +24,13 @@ pub(crate) struct Conversation<'g> {
     gateway: &'g dyn Gateway,
     slug: &'g str,
     dialogue: Dialogue,
+    /// Tools that a client of this revision must not use.
+    left_out: Vec<String>,
 }
 
 impl<'g> Conversation<'g> {
     /// Begins a conversation in revision `wanted`; without one, in whatever the server speaks.
-    pub(crate) async fn begin(
+    async fn begin(
         gateway: &'g dyn Gateway,
         slug: &'g str,
         wanted: Option<&str>,
@@ -35,6 +40,7 @@ impl<'g> Conversation<'g> {
             gateway,
             slug,
             dialogue: dialogue(first),
+            left_out: Vec::new(),
         };
         if this.dialogue.is_stateless() {
             return Ok(this);
@@ -63,6 +69,7 @@ impl<'g> Conversation<'g> {
     /// All tools, page by page.
     pub(crate) async fn tools(&mut self) -> Result<Vec<Value>, CommandError> {
         let mut tools = Vec::new();
+        self.left_out.clear();
         let mut cursor: Option<String> = None;
         for _ in 0..MOST_PAGES {
             let outgoing = self.dialogue.list_tools(cursor.as_deref());
@@ -71,7 +78,14 @@ impl<'g> Conversation<'g> {
                 refused => return Err(refusal::of(&refused, self.slug)),
             };
             let page = result.get("tools").and_then(Value::as_array);
-            tools.extend(page.into_iter().flatten().cloned());
+            for tool in page.into_iter().flatten() {
+                if self.dialogue.is_stateless() && mirrored(tool).is_err() {
+                    // T-10: a tool whose annotations cannot be followed must not be used.
+                    self.left_out.push(name_of(tool).to_owned());
+                } else {
+                    tools.push(tool.clone());
+                }
+            }
             cursor = result
                 .get("nextCursor")
                 .and_then(Value::as_str)
@@ -90,14 +104,37 @@ impl<'g> Conversation<'g> {
         arguments: &Value,
     ) -> Result<Value, CommandError> {
         let outgoing = self.dialogue.call_tool(tool, arguments);
-        match self.exchange(outgoing).await?.1 {
+        let mut response = self.exchange(outgoing).await?.1;
+        if let Response::Error {
+            code: code::HEADER_MISMATCH,
+            ..
+        } = response
+            && let Some(mirrored) = self.mirrored(tool).await?
+        {
+            let outgoing = self.dialogue.call_mirrored_tool(tool, arguments, &mirrored);
+            response = self.exchange(outgoing).await?.1;
+        }
+        match response {
             Response::Result(result) if refusal::link(&result).is_none() => Ok(result),
             refused => Err(refusal::of(&refused, self.slug)),
         }
     }
 
+    /// Which arguments of a tool go into headers too. Only looked up when the server misses them:
+    /// most tools have none, and a look at all of them costs a request.
+    async fn mirrored(&mut self, tool: &str) -> Result<Option<ParamHeaders>, CommandError> {
+        let tools = self.tools().await?;
+        let found = tools.iter().find(|one| name_of(one) == tool);
+        Ok(found.and_then(|tool| mirrored(tool).ok()))
+    }
+
+    /// Tools of the last list that a client of this revision must not use.
+    pub(crate) fn left_out(&self) -> &[String] {
+        &self.left_out
+    }
+
     /// Ends the session, if there is one. The answer does not matter: the work is done.
-    pub(crate) async fn end(self) {
+    async fn end(self) {
         if let Some(headers) = self.dialogue.close() {
             let slug = self.slug.to_owned();
             let body = Bytes::new();
@@ -176,6 +213,32 @@ impl<'g> Conversation<'g> {
         );
         Ok(())
     }
+}
+
+/// Holds a conversation with a server, and ends it whatever came of it.
+pub(crate) async fn converse<T>(
+    ctx: &Context<'_>,
+    slug: &str,
+    wanted: Option<&str>,
+    talk: impl AsyncFnOnce(&mut Conversation<'_>) -> Result<T, CommandError>,
+) -> Result<T, CommandError> {
+    let done = ctx
+        .with_gateway(async |gateway| {
+            let mut conversation = Conversation::begin(gateway, slug, wanted).await?;
+            let done = talk(&mut conversation).await;
+            conversation.end().await;
+            done
+        })
+        .await;
+    done.map_err(|error| error.about(slug))
+}
+
+fn name_of(tool: &Value) -> &str {
+    tool.get("name").and_then(Value::as_str).unwrap_or_default()
+}
+
+fn mirrored(tool: &Value) -> Result<ParamHeaders, InvalidAnnotation> {
+    ParamHeaders::of(tool.get("inputSchema").unwrap_or(&Value::Null))
 }
 
 fn dialogue(version: &str) -> Dialogue {

@@ -227,6 +227,68 @@ async fn t04_stateless_requests_stand_alone_with_mirrored_headers() {
     assert_eq!(sent_methods(&bench), ["tools/call"]);
 }
 
+/// A stateless server whose tool mirrors its argument `region` into a header.
+fn mirroring() -> Fake {
+    Fake::forwarding(|request| {
+        let (body, method) = read(request);
+        let region = request.headers.get("mcp-param-region");
+        match (method.as_str(), region) {
+            ("tools/list", _) => {
+                let good = json!({ "properties": {
+                    "region": { "type": "string", "x-mcp-header": "Region" },
+                }});
+                let bad = json!({ "properties": {
+                    "all": { "type": "object", "x-mcp-header": "All" },
+                }});
+                let tools = json!([
+                    { "name": "a", "inputSchema": good },
+                    { "name": "b", "inputSchema": bad },
+                ]);
+                result(&body, &json!({ "tools": tools }))
+            }
+            (_, Some(region)) => result(&body, &text(region.to_str().unwrap())),
+            (_, None) => error(
+                &body,
+                &json!({ "code": -32020, "message": "header missing" }),
+            ),
+        }
+    })
+}
+
+#[tokio::test]
+async fn t10_mirrors_arguments_that_the_server_misses_and_leaves_out_broken_tools() {
+    let version = ["--protocol-version", "2026-07-28"];
+    let bench = Bench::new(mirroring());
+    let words = ["call", "linear", "a", "--arg", "region=eu"];
+    let ran = bench.run(&[&words[..], &version].concat()).await;
+    assert_eq!((ran.code, ran.out.as_str()), (0, "eu\n"), "{}", ran.err);
+    assert_eq!(
+        sent_methods(&bench),
+        ["tools/call", "tools/list", "tools/call"]
+    );
+
+    let words = ["call", "linear", "b", "--arg", "all={}"];
+    let ran = Bench::new(mirroring())
+        .run(&[&words[..], &version].concat())
+        .await;
+    assert_eq!(ran.code, 3);
+
+    let ran = Bench::new(mirroring())
+        .run(&[&["tools", "linear"], &version[..]].concat())
+        .await;
+    assert_eq!(ran.out, "a\n  [region: string]\n");
+    assert!(ran.err.contains("b is left out"), "{}", ran.err);
+}
+
+#[tokio::test]
+async fn a_session_is_ended_even_when_the_call_fails() {
+    let bench = Bench::new(legacy(|body| {
+        error(body, &json!({ "code": -1, "message": "no" }))
+    }));
+    assert_eq!(bench.run(&["call", "linear", "a"]).await.code, 3);
+    assert_eq!(sent_methods(&bench).last().unwrap(), "-");
+}
+
 #[tokio::test]
 async fn a_server_without_sessions_is_asked_again_without_one() {
     let fake = || {

@@ -322,3 +322,29 @@ fn every_key_is_documented_with_its_variable() {
         .map(|(_, text)| text.matches("/// `CLAVIGER_").count());
     assert_eq!(documented, variables.sum::<usize>());
 }
+
+#[test]
+fn the_example_names_every_key_with_its_default() {
+    let example = include_str!("../../../../docs/claviger.toml");
+    let as_it_is = load(Some(example), &[]).unwrap();
+    let defaults = load(None, &[]).unwrap();
+    for (found, default) in as_it_is.entries().iter().zip(defaults.entries()).skip(1) {
+        assert_eq!((&found.key, &found.value), (&default.key, &default.value));
+        let is_in_the_file = matches!(found.origin, Origin::File { .. });
+        assert_eq!(is_in_the_file, default.value.is_some(), "{}", found.key);
+    }
+    // The rest stands there as a comment, and may be taken as it is.
+    let settable = example
+        .lines()
+        .map(|line| match line.strip_prefix("# ") {
+            Some(comment) if comment.contains(" = ") && !comment.contains("quirks") => comment,
+            _ => line,
+        })
+        .collect::<Vec<_>>()
+        .join("\n");
+    let all = load(Some(&settable), &[]).unwrap();
+    for entry in all.entries().iter().skip(1) {
+        let is_set = entry.value.is_some() || entry.key == "issuers.quirks_file";
+        assert!(is_set, "{}", entry.key);
+    }
+}

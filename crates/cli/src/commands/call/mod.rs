@@ -7,7 +7,7 @@ use crate::commands::Outcome;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;
-use crate::mcp::Conversation;
+use crate::mcp::converse;
 use crate::printer::Text;
 
 /// Calls a tool and prints what it answers.
@@ -15,15 +15,10 @@ pub(crate) async fn run(args: CallArgs, ctx: &Context<'_>) -> Outcome {
     let arguments = arguments(&args)?;
     let slug = args.slug.as_str();
     let version = args.protocol_version.as_deref();
-    let result = ctx
-        .with_gateway(async |gateway| {
-            let mut conversation = Conversation::begin(gateway, slug, version).await?;
-            let result = conversation.call(&args.tool, &arguments).await?;
-            conversation.end().await;
-            Ok(result)
-        })
-        .await
-        .map_err(|error| error.about(slug))?;
+    let result = converse(ctx, slug, version, async |conversation| {
+        conversation.call(&args.tool, &arguments).await
+    })
+    .await?;
     let has_failed = result
         .get("isError")
         .and_then(Value::as_bool)

@@ -20,7 +20,7 @@ pub(crate) async fn run(args: AddArgs, ctx: &Context<'_>) -> Outcome {
     let allow_private = args.allow_private || ask_about_private(&args, ctx)?;
     let slug = args.slug.as_str();
     let read = |path: &Option<_>| path.as_deref().map(secret_file::read).transpose();
-    let request = Request::AddServer(AddServer {
+    let request = Request::AddServer(Box::new(AddServer {
         slug: slug.to_owned(),
         url: args.url.clone(),
         display_name: args.name.clone(),
@@ -34,7 +34,7 @@ pub(crate) async fn run(args: AddArgs, ctx: &Context<'_>) -> Outcome {
         issuer: args.issuer.clone(),
         scopes: args.scopes.clone(),
         headers: headers(&args.headers)?,
-    });
+    }));
     let mut added = None;
     ctx.with_gateway(async |gateway| {
         act(gateway, request, |line| {
