@@ -83,8 +83,8 @@ proptest! {
         let pending = pending();
         let query = format!("state={}&{query}", pending.state.expose());
         if let Ok(callback) = Callback::parse(&query) {
-            let asked = ends(redeem(Redeem { pending, callback, quirks: quirks(), jti: [0;
-            prop_assert!(asked <= 1); 16] }), &answers);
+            let asked = ends(redeem(Redeem { pending, callback, quirks: quirks(), jti: [0; 16] }), &answers);
+            prop_assert!(asked <= 1);
         }
     }
 
