@@ -154,46 +154,46 @@ async fn run(io: Io, input: Discover) -> Result<Discovery, DiscoverError> {
     };
     let mut deviations = Vec::new();
     let found = resource::find(&io, &input, challenge.as_ref(), &mut deviations).await;
-    let absent = match found {
+    let document = match found {
         // Nobody asked for a sign-in; that its well-known places are out of order is no reason to.
         Err(DiscoverError::Unreachable { .. }) if seen == probe::Seen::Open => {
             return Ok(Discovery::Open);
         }
         Err(error) => return Err(error),
-        Ok(resource::Found::Document(document)) => {
-            let issuer = issuer::choose(&io, &input, &document, &mut deviations).await?;
-            return Ok(Discovery::SignIn(Box::new(Discovered {
-                server_url: input.server_url.clone(),
-                resource: ResourceId::verbatim(document.metadata.resource.clone()),
-                resource_metadata: Some(document.metadata),
-                resource_metadata_url: Some(document.url),
-                issuer,
-                legacy: Legacy::No,
-                challenge,
-                deviations,
-            })));
-        }
-        Ok(resource::Found::Absent(absent)) => absent,
+        Ok(resource::Found::Document(document)) => Ok(document),
+        Ok(resource::Found::Absent(absent)) => Err(absent),
     };
-    match seen {
-        // Nobody asked for a sign-in, and nothing says that there is one.
-        probe::Seen::Open => Ok(Discovery::Open),
-        probe::Seen::Unclear(status) => Err(DiscoverError::ProbeRefused { status }),
-        probe::Seen::Demanded(_) => {
-            let (issuer, legacy) = legacy::find(&io, &input, &absent, &mut deviations).await?;
-            // C-43: the old revision knows no resource metadata; the canonical URL stands for it.
-            let resource = ResourceId::canonical(&input.server_url)
-                .map_err(|why| DiscoverError::ServerUrl { why })?;
-            Ok(Discovery::SignIn(Box::new(Discovered {
-                server_url: input.server_url.clone(),
-                resource,
-                resource_metadata: None,
-                resource_metadata_url: None,
-                issuer,
-                legacy,
-                challenge,
-                deviations,
-            })))
+    let (issuer, legacy) = match (&document, seen) {
+        (Ok(document), _) => {
+            let issuer = issuer::choose(&io, &input, document, &mut deviations).await?;
+            (issuer, Legacy::No)
         }
-    }
+        // Nobody asked for a sign-in, and nothing says that there is one.
+        (Err(_), probe::Seen::Open) => return Ok(Discovery::Open),
+        (Err(_), probe::Seen::Unclear(status)) => {
+            return Err(DiscoverError::ProbeRefused { status });
+        }
+        (Err(absent), probe::Seen::Demanded(_)) => {
+            legacy::find(&io, &input, absent, &mut deviations).await?
+        }
+    };
+    let document = document.ok();
+    let resource = match &document {
+        Some(document) => ResourceId::verbatim(document.metadata.resource.clone()),
+        // C-43: the old revision knows no resource metadata; the canonical URL stands for it.
+        None => ResourceId::canonical(&input.server_url)
+            .map_err(|why| DiscoverError::ServerUrl { why })?,
+    };
+    let (resource_metadata_url, resource_metadata) =
+        document.map(|one| (one.url, one.metadata)).unzip();
+    Ok(Discovery::SignIn(Box::new(Discovered {
+        server_url: input.server_url,
+        resource,
+        resource_metadata,
+        resource_metadata_url,
+        issuer,
+        legacy,
+        challenge,
+        deviations,
+    })))
 }
