@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 #[non_exhaustive]
 pub enum Request {
     /// Adds a server and says what was found. Answers steps, then [`crate::Line::Server`].
-    AddServer(AddServer),
+    AddServer(Box<AddServer>),
     /// Ends the sign-in in flight of a server, if there is one.
     CancelLogin {
         /// The server.

@@ -15,7 +15,7 @@ use http::{HeaderValue, header::InvalidHeaderValue};
 use tokio::sync::watch;
 use url::Url;
 
-use crate::cache::{Cache, Held};
+use crate::cache::{Cache, Held, Known};
 use crate::flight::Flights;
 use crate::record::{Tokens, UnknownShape};
 use crate::refresh::Landed;
@@ -184,8 +184,9 @@ impl Inner {
         key: &CredentialKey,
     ) -> Result<Option<Arc<Held>>, HoldError> {
         match self.cache.find(key) {
-            Some(known) => Ok(known),
-            None => self.reread(server, key).await,
+            Known::Held(held) => Ok(Some(held)),
+            Known::Absent => Ok(None),
+            Known::Nothing => self.reread(server, key).await,
         }
     }
 

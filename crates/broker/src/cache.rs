@@ -18,6 +18,17 @@ pub(crate) struct Held {
     pub(crate) mark: TokenMark,
 }
 
+/// What is known of a key.
+#[derive(Debug, Clone)]
+pub(crate) enum Known {
+    /// That there is no credential.
+    Absent,
+    /// A credential.
+    Held(Arc<Held>),
+    /// Nothing: the database has to be asked.
+    Nothing,
+}
+
 /// How old a credential is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Age {
@@ -73,13 +84,14 @@ impl Cache {
         Epoch(self.epoch.load(Ordering::Acquire))
     }
 
-    /// `None`: not known; `Some(None)`: known to be absent.
-    pub(crate) fn find(&self, key: &CredentialKey) -> Option<Option<Arc<Held>>> {
-        self.entries
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(key)
-            .cloned()
+    /// What is known of `key`.
+    pub(crate) fn find(&self, key: &CredentialKey) -> Known {
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        match entries.get(key) {
+            Some(Some(held)) => Known::Held(Arc::clone(held)),
+            Some(None) => Known::Absent,
+            None => Known::Nothing,
+        }
     }
 
     /// Keeps what was read, unless something was invalidated since `seen`.
@@ -179,8 +191,8 @@ pub(crate) mod tests {
         let seen = cache.epoch();
         cache.invalidate();
         cache.keep(&key(), None, seen);
-        assert!(cache.find(&key()).is_none());
+        assert!(matches!(cache.find(&key()), Known::Nothing));
         cache.keep(&key(), None, cache.epoch());
-        assert!(cache.find(&key()).is_some_and(|known| known.is_none()));
+        assert!(matches!(cache.find(&key()), Known::Absent));
     }
 }

@@ -97,17 +97,16 @@ mod tests {
     async fn a120_many_callers_share_one_flight() {
         let flights = Arc::new(Flights::<u8, u32>::new(Arc::new(TokioTasks::default())));
         let (count, gate) = (Arc::new(AtomicU32::new(0)), Arc::new(Notify::new()));
+        let land = |gate: Arc<Notify>, count: Arc<AtomicU32>| -> BoxFuture<'static, u32> {
+            Box::pin(async move {
+                gate.notified().await;
+                count.fetch_add(1, Ordering::SeqCst) + 1
+            })
+        };
         let calls = (0..100).map(|_| {
-            let (flights, count, gate) = (flights.clone(), count.clone(), gate.clone());
-            async move {
-                let work = move || -> BoxFuture<'static, u32> {
-                    Box::pin(async move {
-                        gate.notified().await;
-                        count.fetch_add(1, Ordering::SeqCst) + 1
-                    })
-                };
-                flights.fly(&1, "test", work).await
-            }
+            let (flights, count) = (Arc::clone(&flights), Arc::clone(&count));
+            let gate = Arc::clone(&gate);
+            async move { flights.fly(&1, "test", move || land(gate, count)).await }
         });
         let all = futures_util::future::join_all(calls);
         let open = async {
@@ -122,7 +121,7 @@ mod tests {
     async fn a123_f20_a_caller_that_goes_away_does_not_stop_the_work() {
         let flights = Flights::<u8, u32>::new(Arc::new(TokioTasks::default()));
         let gate = Arc::new(Notify::new());
-        let opened = gate.clone();
+        let opened = Arc::clone(&gate);
         let landing = flights.board(&1, "test", move || {
             Box::pin(async move {
                 gate.notified().await;

@@ -74,8 +74,8 @@ impl Inner {
     ) -> watch::Receiver<Option<Landed>> {
         let inner = Arc::clone(self);
         let (server, settings) = (server.clone(), settings.clone());
+        let version = seen.row.version;
         let (key, seen) = (key.clone(), seen.row.fingerprint.clone());
-        let version = seen_version(&self.cache.find(&key).flatten());
         self.flights.board(
             &key.clone(),
             "renew a credential",
@@ -123,10 +123,6 @@ impl Inner {
             retry_after_s: None,
         })
     }
-}
-
-fn seen_version(held: &Option<Arc<Held>>) -> u64 {
-    held.as_ref().map_or(0, |held| held.row.version)
 }
 
 /// One renewal under way.
@@ -228,7 +224,7 @@ impl Flight {
             .redeem_refresh(&self.server, &self.settings, &held.row, &tokens)
             .await?
         {
-            Refreshed::Renewed { row, tokens } => self.store(&held.row, row, &tokens).await,
+            Refreshed::Renewed { row, tokens } => self.store(&held.row, *row, &tokens).await,
             Refreshed::Terminal => self.terminal(&held.row).await,
             Refreshed::Registration(hint) => {
                 // A125: the grant may be as good as ever; only the client is unknown.

@@ -10,7 +10,7 @@ use http::StatusCode;
 
 use crate::broker::key_of;
 use crate::cache::Held;
-use crate::serve::{Chain, attachment, can_renew};
+use crate::serve::{Chain, attachment, broken, can_renew};
 use crate::{Attachment, Broker, Missing, Refusal};
 
 /// A token younger than this that is refused is not refused for its age (Q13, N6), in seconds.
@@ -36,7 +36,7 @@ impl Broker {
         // Q12: somebody may have signed in or refreshed elsewhere; look before anything else.
         let held = match inner.reread(server, &key).await {
             Ok(held) => held,
-            Err(error) => return Err(inner.broken(server, &error)),
+            Err(error) => return Err(broken(server, &error)),
         };
         match held {
             Some(held) if Some(held.mark) != used.mark => Ok(attachment(&held)),
@@ -58,7 +58,7 @@ impl Broker {
                 )
                 .await;
                 let landed = inner.obtain(server, settings, &key).await;
-                self.settle(server, &key, landed).await
+                self.settle(server, &key, landed)
             }
             None => {
                 let reason = self.reason_so_far(&key).await;
@@ -84,7 +84,7 @@ impl Broker {
         let is_young = now.since(held.row.obtained_at) < TOO_YOUNG_TO_BE_OLD && !ended;
         if can_renew(held, settings) && !is_young {
             let landed = self.inner.renew(server, settings, key, held).await;
-            return self.settle(server, key, landed).await;
+            return self.settle(server, key, landed);
         }
         let reason = if is_young && can_renew(held, settings) {
             // N6: another refresh would give another refused token, and another after that.
@@ -142,7 +142,7 @@ impl Broker {
             .await;
         if settings.grant == Grant::ClientCredentials {
             let landed = self.inner.obtain(server, settings, key).await;
-            return self.settle(server, key, landed).await;
+            return self.settle(server, key, landed);
         }
         let link = self.link(key);
         Err(needs_scopes(server, asked, Some(link)))

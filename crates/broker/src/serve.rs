@@ -68,7 +68,7 @@ impl Broker {
             Ok(Some(held)) => held,
             // Bare: the upstream decides, and says in its challenge what to sign in for.
             Ok(None) => return Ok(Attachment::default()),
-            Err(error) => return Err(inner.broken(server, &error)),
+            Err(error) => return Err(broken(server, &error)),
         };
         let now = inner.parts.clock.now();
         match held.age(now, jitter_of(&held)) {
@@ -82,7 +82,7 @@ impl Broker {
             }
             Age::Expired if can_renew(&held, settings) => {
                 let landed = inner.renew(server, settings, &key, &held).await;
-                self.settle(server, &key, landed).await
+                self.settle(server, &key, landed)
             }
             Age::Expired => Err(self.needs_sign_in(server, &key, Some(Reason::Expired))),
         }
@@ -97,7 +97,7 @@ impl Broker {
         for template in templates {
             let value = match self.open_setting(server, &template.sealed_value).await {
                 Ok(value) => value,
-                Err(error) => return Err(self.inner.broken(server, &error)),
+                Err(error) => return Err(broken(server, &error)),
             };
             let (Ok(name), Ok(mut value)) = (
                 HeaderName::from_bytes(template.name.as_bytes()),
@@ -144,7 +144,7 @@ impl Broker {
     }
 
     /// What a flight's end means to somebody who waits with a request.
-    pub(crate) async fn settle(
+    pub(crate) fn settle(
         &self,
         server: &Server,
         key: &CredentialKey,
@@ -199,21 +199,20 @@ impl Inner {
         })?;
         Ok(Secret::new(text))
     }
+}
 
-    /// Our own trouble with a stored credential: never the caller's fault, never a sign-in.
-    pub(crate) fn broken(&self, server: &Server, error: &HoldError) -> Missing {
-        tracing::error!(server = %server.slug, error = %Chain(error), "a credential cannot be used");
-        match error {
-            HoldError::Store { .. } => Missing::Unreachable {
-                server: server.slug.to_string(),
-                retry_after_s: RETRY_AFTER_S,
-            },
-            _ => Missing::Misconfigured {
-                server: server.slug.to_string(),
-                hint: "its stored credential cannot be opened; sign in anew, or see the log"
-                    .to_owned(),
-            },
-        }
+/// Our own trouble with a stored credential: never the caller's fault, never a sign-in.
+pub(crate) fn broken(server: &Server, error: &HoldError) -> Missing {
+    tracing::error!(server = %server.slug, error = %Chain(error), "a credential cannot be used");
+    match error {
+        HoldError::Store { .. } => Missing::Unreachable {
+            server: server.slug.to_string(),
+            retry_after_s: RETRY_AFTER_S,
+        },
+        _ => Missing::Misconfigured {
+            server: server.slug.to_string(),
+            hint: "its stored credential cannot be opened; sign in anew, or see the log".to_owned(),
+        },
     }
 }
 

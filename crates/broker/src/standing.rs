@@ -82,14 +82,13 @@ fn judge(
 
 #[cfg(test)]
 mod tests {
-    use claviger_model::OauthSettings;
     use claviger_wire::ScopeSet;
 
     use super::*;
     use crate::cache::tests::key;
 
     fn oauth() -> Auth {
-        Auth::Oauth(Box::new(OauthSettings::default()))
+        Auth::Oauth(Box::default())
     }
 
     fn credential(life: Option<i64>, is_refreshable: bool) -> Credential {

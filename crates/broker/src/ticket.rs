@@ -37,6 +37,12 @@ impl Tickets {
         fresh
     }
 
+    /// Forgets the link of `key`: its sign-in is done, and the next one gets a link of its own.
+    pub(crate) fn forget(&self, key: &CredentialKey) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.retain(|_, (of, _)| of != key);
+    }
+
     /// What a link is for.
     pub(crate) fn find(&self, name: &str, now: Timestamp) -> Option<CredentialKey> {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
@@ -61,5 +67,7 @@ mod tests {
         assert_eq!(tickets.find("one", now.plus(1_000)), Some(key()));
         assert_eq!(tickets.find("one", now.plus(1_199)), None);
         assert_eq!(tickets.find("two", now), None);
+        tickets.forget(&key());
+        assert_eq!(tickets.find("one", now.plus(1_000)), None);
     }
 }

@@ -125,14 +125,13 @@ impl Vault {
         record: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, VaultError> {
         let generation = record_generation(record).ok_or(VaultError::UnknownKey)?;
-        let key = match self.generation(tenant, generation) {
-            Some(key) => key,
-            None => {
-                // Another process may have made it since.
-                self.reload(tenant).await?;
-                self.generation(tenant, generation)
-                    .ok_or(VaultError::UnknownKey)?
-            }
+        let key = if let Some(key) = self.generation(tenant, generation) {
+            key
+        } else {
+            // Another process may have made it since.
+            self.reload(tenant).await?;
+            self.generation(tenant, generation)
+                .ok_or(VaultError::UnknownKey)?
         };
         open(&key, context, record).map_err(|source| VaultError::Tampered { source })
     }

@@ -2,22 +2,20 @@
 
 use core::fmt;
 use core::time::Duration;
-use std::fs;
 use std::sync::Arc;
 
-use claviger_broker::{Attach, Broker, BrokerParts, BrokerSettings};
-use claviger_client::Quirks;
+use claviger_broker::Broker;
 use claviger_config::Config;
-use claviger_crypto::{Secret, TenantKey, base64url_encode};
-use claviger_egress::{Egress, EgressSettings, SystemResolve};
+use claviger_crypto::{Secret, base64url_encode};
 use claviger_guard::{Guard, GuardSettings};
-use claviger_ports::system::{SystemClock, SystemEntropy};
+use claviger_model::{TenantId, Timestamp};
 use claviger_ports::{Clock, Entropy, Tasks};
-use claviger_proxy::{Parts, Proxy, SessionKey};
+use claviger_proxy::Proxy;
 use claviger_store::{Store, StoreError};
 
 use crate::api_tokens::ApiTokenDirectory;
 use crate::catalogue::MemoryCatalogue;
+use crate::doors::Doors;
 use crate::landing::{Landing, Loopback};
 use crate::open::{self, OpenError, Opened};
 use crate::places::{Places, create_secret_file, read_secret_file};
@@ -56,43 +54,19 @@ impl App {
         base: Option<String>,
         own_sockets: Vec<core::net::SocketAddr>,
     ) -> Result<Arc<Self>, OpenError> {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
-        let tasks = Arc::new(TrackedTasks::default());
+        let doors = Doors::open(config, own_sockets)?;
+        let (clock, entropy) = (Arc::clone(&doors.clock), Arc::clone(&doors.entropy));
         let opened = open::open(&config.data_dir, Arc::clone(&entropy), Arc::clone(&clock)).await?;
-        let egress = Egress::new(
-            egress_settings(config, own_sockets),
-            Arc::new(SystemResolve),
-        )
-        .map_err(|source| OpenError::Egress { source })?;
-        let broker = Broker::new(BrokerParts {
-            store: Arc::clone(&opened.store),
-            vault: Arc::clone(&opened.vault),
-            fetch: Arc::clone(&egress) as _,
-            clock: Arc::clone(&clock),
-            entropy: Arc::clone(&entropy),
-            tasks: Arc::clone(&tasks) as _,
-            quirks: Arc::new(quirks(config)?),
-            settings: broker_settings(config, base.clone()),
-        });
+        let broker = doors.broker(config, &opened, base.clone())?;
         let catalogue = Arc::new(MemoryCatalogue::default());
         let api_tokens = Arc::new(ApiTokenDirectory::new(Arc::clone(&opened.vault)));
         let guard = Guard::new(Arc::clone(&api_tokens) as _, GuardSettings::default());
-        let proxy = Proxy::new(Parts {
-            attach: Arc::new(broker.clone()) as Arc<dyn Attach>,
-            forward: egress,
-            servers: Arc::clone(&catalogue) as _,
-            sessions: Arc::new(session_key(&opened, Arc::clone(&entropy))),
-            tasks: Arc::clone(&tasks) as _,
-            clock: Arc::clone(&clock),
-            entropy: Arc::clone(&entropy),
-            settings: proxy_settings(config),
-        });
+        let proxy = doors.proxy(config, &opened, &broker, &catalogue);
         let landing = Arc::new(landing(
             config,
             &opened,
             base.clone(),
-            Arc::clone(&tasks) as _,
+            Arc::clone(&doors.tasks) as _,
         ));
         let web = Arc::new(Web {
             broker: broker.clone(),
@@ -114,7 +88,7 @@ impl App {
             proxy,
             landing,
             web,
-            tasks,
+            tasks: doors.tasks,
             clock,
             entropy,
             base,
@@ -163,21 +137,25 @@ impl App {
         }
     }
 
+    /// A new token file, or the one that another process made in between.
+    fn make_local_token(&self, now: Timestamp) -> Result<Secret, OpenError> {
+        let path = &self.places.token_file;
+        let (secret, _row) = self.api_tokens.make_local(&*self.entropy, now);
+        let unique = base64url_encode(&self.entropy.id_bytes());
+        let line = Secret::new(format!("{}\n", secret.expose()));
+        create_secret_file(path, &line, &unique)?;
+        Ok(read_secret_file(path)?.unwrap_or(line))
+    }
+
     /// The token file and its row, whichever of the two is missing.
     async fn ensure_local_token(&self) -> Result<(), OpenError> {
         let now = self.clock.now();
-        let tenant = claviger_model::TenantId::default_tenant();
+        let tenant = TenantId::default_tenant();
         let rows = self.store.tenant(&tenant);
         let path = &self.places.token_file;
         let text = match read_secret_file(path)? {
             Some(text) => text,
-            None => {
-                let (secret, _row) = self.api_tokens.make_local(&*self.entropy, now);
-                let unique = base64url_encode(&self.entropy.id_bytes());
-                let line = Secret::new(format!("{}\n", secret.expose()));
-                create_secret_file(path, &line, &unique)?;
-                read_secret_file(path)?.unwrap_or(line)
-            }
+            None => self.make_local_token(now)?,
         };
         let secret = Secret::new(text.expose().trim());
         let row = self.api_tokens.describe_local(&secret, &*self.entropy, now);
@@ -211,64 +189,7 @@ impl fmt::Debug for App {
     }
 }
 
-fn broker_settings(config: &Config, link_base: Option<String>) -> BrokerSettings {
-    BrokerSettings {
-        client_name: config.sign_in.client_name.clone(),
-        client_metadata_url: config
-            .sign_in
-            .client_metadata_url
-            .as_ref()
-            .map(ToString::to_string),
-        link_base,
-        sign_in_timeout_s: config.sign_in.timeout_s,
-    }
-}
-
-fn egress_settings(config: &Config, own_sockets: Vec<core::net::SocketAddr>) -> EgressSettings {
-    let seconds = |seconds: u32| Duration::from_secs(u64::from(seconds));
-    EgressSettings {
-        connect_timeout: seconds(config.egress.connect_timeout_s),
-        document_timeout: seconds(config.egress.metadata_timeout_s),
-        token_timeout: seconds(config.egress.token_timeout_s),
-        head_timeout: seconds(config.egress.head_timeout_s),
-        idle_timeout: seconds(config.egress.idle_timeout_s),
-        extra_ports: config.egress.extra_ports.clone(),
-        own_addresses: own_sockets,
-        ..EgressSettings::default()
-    }
-}
-
-fn proxy_settings(config: &Config) -> claviger_proxy::Settings {
-    let count = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
-    claviger_proxy::Settings {
-        max_body_bytes: count(config.limits.body_bytes),
-        max_header_bytes: count(config.limits.header_bytes),
-        max_header_count: count(config.limits.header_count),
-        ..claviger_proxy::Settings::default()
-    }
-}
-
-/// Ids of MCP sessions are sealed with a key of their own that every process derives alike.
-fn session_key(opened: &Opened, entropy: Arc<dyn Entropy>) -> SessionKey {
-    let key = opened.vault.derived_key("mcp-session");
-    SessionKey::new(TenantKey::new(1, [0; 8], key), entropy)
-}
-
-fn quirks(config: &Config) -> Result<Quirks, OpenError> {
-    let built_in = Quirks::built_in();
-    let Some(path) = &config.issuers.quirks_file else {
-        return Ok(built_in);
-    };
-    let failed = |source| OpenError::Quirks {
-        path: path.clone(),
-        source,
-    };
-    let text = fs::read_to_string(path).map_err(|source| failed(Box::new(source)))?;
-    built_in
-        .with_overrides(&text)
-        .map_err(|source| failed(Box::new(source)))
-}
-
+/// Where callbacks land: on our own listener, or on one that opens for a sign-in.
 fn landing(
     config: &Config,
     opened: &Opened,

@@ -21,6 +21,7 @@ mod api_tokens;
 mod app;
 mod catalogue;
 mod connect;
+mod doors;
 mod gateway;
 mod landing;
 mod listen;

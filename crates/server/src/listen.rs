@@ -133,8 +133,9 @@ pub(crate) async fn run<A: Accept>(
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "connections are awaited through GracefulShutdown, which is their task tracker"
+    reason = "a connection ends with its other side; those we accept are awaited through \
+              GracefulShutdown, which is their task tracker"
 )]
-fn spawn_connection(connection: impl Future<Output = ()> + Send + 'static) {
+pub(crate) fn spawn_connection(connection: impl Future<Output = ()> + Send + 'static) {
     drop(tokio::spawn(connection));
 }

@@ -1,7 +1,7 @@
 //! Where things are on disk, and how they come to be there.
 
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -102,7 +102,7 @@ pub(crate) fn read_secret_file(path: &Path) -> Result<Option<Secret>, PlacesErro
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed(error)),
     };
-    let mut file = File::open(path).map_err(failed)?;
+    let file = File::open(path).map_err(failed)?;
     let opened = file.metadata().map_err(failed)?;
     // What was opened is what was named: no link was followed, none was slipped in between.
     let same = named.dev() == opened.dev() && named.ino() == opened.ino();
@@ -112,8 +112,7 @@ pub(crate) fn read_secret_file(path: &Path) -> Result<Option<Secret>, PlacesErro
         });
     }
     refuse_wider(path, &opened, 0o077)?;
-    let mut text = String::new();
-    file.read_to_string(&mut text).map_err(failed)?;
+    let text = io::read_to_string(file).map_err(failed)?;
     Ok(Some(Secret::new(text)))
 }
 

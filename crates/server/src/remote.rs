@@ -16,6 +16,7 @@ use hyper::client::conn::http1::handshake;
 use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
 
+use crate::listen::spawn_connection;
 use crate::{Gateway, GatewayError, McpRequest};
 
 /// The admin socket of a running server.
@@ -119,12 +120,4 @@ impl fmt::Debug for Remote {
             .field("socket", &self.socket)
             .finish()
     }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the task drives one client connection and ends with it"
-)]
-fn spawn_connection(connection: impl Future<Output = ()> + Send + 'static) {
-    drop(tokio::spawn(connection));
 }

@@ -127,10 +127,15 @@ pub async fn serve(
     app.tasks.spawn("admin socket", Box::pin(serving_admin));
 
     on_ready(&ready(&app, address, base));
-    listen::run(listener, routes(&app, &config), settings, shutdown).await;
-    tracing::info!("stopping");
+    let ending = async {
+        shutdown.await;
+        tracing::info!("stopping");
+        // Streams would outlast any grace; whoever waits for a person is told.
+        app.proxy.close();
+        app.broker.close();
+    };
+    listen::run(listener, routes(&app, &config), settings, ending).await;
     stop.cancel();
-    app.broker.close();
     if let Err(error) = std::fs::remove_file(&path) {
         tracing::debug!(%error, "could not remove the admin socket");
     }

@@ -79,7 +79,7 @@ async fn act(State(gateway): State<Arc<dyn Gateway>>, request: HttpRequest) -> R
                         }
                     },
                 };
-                return line.map(|line| (print(&line), (receive, acting)));
+                return line.map(|line| (Ok::<_, Infallible>(print(&line)), (receive, acting)));
             }
         },
     );
@@ -134,15 +134,15 @@ async fn data(
     }
 }
 
-fn print(line: &Line) -> Result<Bytes, Infallible> {
+fn print(line: &Line) -> Bytes {
     // Lines are plain structs of texts and numbers; should one not print, the reader sees a gap.
     let mut text = serde_json::to_vec(line).unwrap_or_default();
     text.push(b'\n');
-    Ok(Bytes::from(text))
+    Bytes::from(text)
 }
 
 fn one(line: &Line) -> Response {
-    print(line).unwrap_or_default().into_response()
+    print(line).into_response()
 }
 
 fn usage(message: String) -> Line {

@@ -40,12 +40,14 @@ impl Tasks for TrackedTasks {
 
 #[cfg(test)]
 mod tests {
+    use tokio::sync::mpsc;
+
     use super::*;
 
     #[tokio::test]
     async fn waits_for_what_is_running() {
         let tasks = TrackedTasks::default();
-        let (done, mut seen) = tokio::sync::mpsc::channel(1);
+        let (done, mut seen) = mpsc::channel(1);
         tasks.spawn(
             "test",
             Box::pin(async move {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use claviger_client::{
-    ClientCredentials, ClientCredentialsError, Discovered, Discovery, ScopeWish,
+    ClientCredentials, ClientCredentialsError, ClientInformation, Discovered, Discovery, ScopeWish,
     Tokens as Obtained, choose_scopes, client_credentials,
 };
 use claviger_model::{
@@ -36,14 +36,9 @@ impl Inner {
             .and_then(|connection| connection.challenge);
         let preferred = before.map(|held| held.row.issuer.clone());
         let mut unheard = |_step| {};
+        let asked = challenge.as_ref();
         let found = self
-            .discover(
-                server,
-                settings,
-                challenge.as_ref(),
-                preferred,
-                &mut unheard,
-            )
+            .discover(server, settings, asked, preferred, &mut unheard)
             .await;
         let discovered = match found {
             Ok(Discovery::SignIn(discovered)) => discovered,
@@ -54,27 +49,16 @@ impl Inner {
             }
             Err(error) => return Ok(land(server, &error)),
         };
-        let preset = self.preset(server, settings).await?;
-        let Some(preset) = preset else {
-            let hint = "client_credentials needs a client id and a secret or key".to_owned();
-            return Ok(Landed::Misconfigured(hint));
-        };
-        let client = match preset.client_for(&discovered) {
+        let client = match self.own_client(server, settings, &discovered).await? {
             Ok(client) => client,
-            Err(error) => return Ok(Landed::Misconfigured(error.to_string())),
+            Err(hint) => return Ok(Landed::Misconfigured(hint)),
         };
         let rows = self.parts.store.tenant(&server.tenant);
         let current = rows
             .find_registration(&server.id, discovered.issuer_id())
             .await?;
         let registration = self.keep_registration(server, current, &client).await?;
-        let wish = ScopeWish {
-            configured: settings.scopes.clone(),
-            requested_before: before
-                .filter(|held| held.row.issuer == discovered.issuer_id())
-                .map_or_else(ScopeSet::new, |held| held.row.scopes_requested.clone()),
-        };
-        let scopes = choose_scopes(&wish, &discovered);
+        let scopes = wished(settings, before, &discovered);
         let input = ClientCredentials {
             discovered: (*discovered).clone(),
             client,
@@ -82,13 +66,8 @@ impl Inner {
             quirks: Arc::clone(&self.parts.quirks),
             jti: self.parts.entropy.id_bytes(),
         };
-        let answer = self
-            .run(
-                &mut client_credentials(input),
-                &reach_of(server),
-                &mut unheard,
-            )
-            .await;
+        let mut errand = client_credentials(input);
+        let answer = self.run(&mut errand, &reach_of(server), &mut unheard).await;
         match answer {
             Ok(obtained) => {
                 let asked = scopes.unwrap_or_default();
@@ -100,6 +79,22 @@ impl Inner {
             }),
             Err(error) => Ok(Landed::Misconfigured(error.to_string())),
         }
+    }
+
+    /// The pre-registered client at this issuer, or what has to be set.
+    async fn own_client(
+        &self,
+        server: &Server,
+        settings: &OauthSettings,
+        discovered: &Discovered,
+    ) -> Result<Result<ClientInformation, String>, HoldError> {
+        let Some(preset) = self.preset(server, settings).await? else {
+            let hint = "client_credentials needs a client id and a secret or key".to_owned();
+            return Ok(Err(hint));
+        };
+        Ok(preset
+            .client_for(discovered)
+            .map_err(|error| error.to_string()))
     }
 
     async fn keep_own(
@@ -156,6 +151,21 @@ impl Inner {
         self.cache.keep(key, Some(Arc::clone(&held)), seen);
         Ok(Landed::Fresh(held))
     }
+}
+
+/// C-65: what was asked for before is asked for again.
+fn wished(
+    settings: &OauthSettings,
+    before: Option<&Held>,
+    discovered: &Discovered,
+) -> Option<ScopeSet> {
+    let wish = ScopeWish {
+        configured: settings.scopes.clone(),
+        requested_before: before
+            .filter(|held| held.row.issuer == discovered.issuer_id())
+            .map_or_else(ScopeSet::new, |held| held.row.scopes_requested.clone()),
+    };
+    choose_scopes(&wish, discovered)
 }
 
 fn land(server: &Server, error: &LookError) -> Landed {

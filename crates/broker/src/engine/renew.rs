@@ -14,7 +14,10 @@ pub(crate) enum Refreshed {
     /// Our client is not known there any more; the grant may live.
     Registration(String),
     /// New tokens, sealed into the row that is to be stored.
-    Renewed { row: Credential, tokens: Tokens },
+    Renewed {
+        row: Box<Credential>,
+        tokens: Tokens,
+    },
     /// The refresh token is dead.
     Terminal,
     /// Later.
@@ -97,6 +100,9 @@ impl Inner {
             ..held.clone()
         };
         self.seal_into(server, &mut row, &tokens).await?;
-        Ok(Refreshed::Renewed { row, tokens })
+        Ok(Refreshed::Renewed {
+            row: Box::new(row),
+            tokens,
+        })
     }
 }

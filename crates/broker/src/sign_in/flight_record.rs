@@ -48,7 +48,7 @@ impl FlightRecord {
             registration: self.registration.clone(),
             challenged: self.challenged.clone(),
         });
-        let plain = Zeroizing::new(plain.map_err(|source| shape(source))?);
+        let plain = Zeroizing::new(plain.map_err(shape)?);
         let context = context(server, key, id);
         Ok(inner
             .parts

@@ -116,6 +116,7 @@ impl Inner {
         rows.replace_credential(&row, &connection).await?;
         // Whatever was read before is old now; the next request reads what was stored.
         self.cache.invalidate();
+        self.tickets.forget(key);
         let mut ended = Ended::new(Outcome::Success, "");
         ended.standing = standing;
         // Q34: the issuer gave less; asking again would give the same.

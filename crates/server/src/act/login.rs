@@ -5,7 +5,7 @@ use claviger_broker::{AtIssuer, Begin, BeginError, Begun, Broker, Completed, End
 use claviger_model::{Outcome, ServerId, SignInId, Standing};
 use url::Url;
 
-use super::{Done, Sink, find, hold_problem, owner, problem, step_view};
+use super::{Done, Refused, Sink, find, hold_problem, owner, problem, step_view};
 use crate::app::App;
 
 pub(super) async fn login(app: &App, slug: &str, force: bool, sink: Sink<'_>) -> Done {
@@ -166,7 +166,7 @@ fn ended_view(slug: &str, ended: &Ended) -> SignInEnded {
     }
 }
 
-fn begin_problem(slug: &str, error: &BeginError) -> Box<claviger_admin_api::Problem> {
+fn begin_problem(slug: &str, error: &BeginError) -> Refused {
     let hint = match error {
         BeginError::InFlight { .. } => Some(format!(
             "finish it in the browser, or start over with `claviger login {slug} --force`"

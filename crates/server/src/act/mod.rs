@@ -18,7 +18,7 @@ pub(crate) type Sink<'a> = &'a mut (dyn FnMut(Line) + Send);
 /// Does one act. The last line is `Done` or `Problem`.
 pub(crate) async fn act(app: &App, request: Request, sink: Sink<'_>) {
     let done = match request {
-        Request::AddServer(add) => servers::add(app, add, sink).await,
+        Request::AddServer(add) => servers::add(app, *add, sink).await,
         Request::CancelLogin { slug } => login::cancel(app, &slug).await,
         Request::Callback { url } => login::callback(app, &url, sink).await,
         Request::Doctor { url, allow_private } => {
@@ -39,41 +39,45 @@ pub(crate) async fn act(app: &App, request: Request, sink: Sink<'_>) {
     };
     sink(match done {
         Ok(()) => Line::Done,
-        Err(problem) => Line::Problem(*problem),
+        Err(refused) => Line::Problem(*refused.0),
     });
 }
 
 /// What an act gives: it is done, or why not.
-type Done = Result<(), Box<Problem>>;
+type Done = Result<(), Refused>;
+
+/// Why it is not. Boxed, since most acts are done.
+#[derive(Debug)]
+pub(crate) struct Refused(Box<Problem>);
 
 fn problem(
     kind: ProblemKind,
     code: &str,
     message: impl Into<String>,
     hint: Option<String>,
-) -> Box<Problem> {
-    Box::new(Problem {
+) -> Refused {
+    Refused(Box::new(Problem {
         kind,
         code: code.to_owned(),
         message: message.into(),
         hint,
-    })
+    }))
 }
 
 /// The database did not do as it should: our trouble, with the cause in the log.
-fn store_problem(error: &StoreError) -> Box<Problem> {
+fn store_problem(error: &StoreError) -> Refused {
     tracing::error!(error = %error, cause = ?std::error::Error::source(error), "the database failed");
     let hint = matches!(error, StoreError::Busy).then(|| "try again in a moment".to_owned());
     problem(ProblemKind::Bug, "database", error.to_string(), hint)
 }
 
-fn hold_problem(error: &claviger_broker::HoldError) -> Box<Problem> {
+fn hold_problem(error: &claviger_broker::HoldError) -> Refused {
     tracing::error!(error = %error, cause = ?std::error::Error::source(error), "a credential cannot be used");
     problem(ProblemKind::Bug, "credential", error.to_string(), None)
 }
 
 /// The server under that name.
-async fn find(app: &App, slug: &str) -> Result<Server, Box<Problem>> {
+async fn find(app: &App, slug: &str) -> Result<Server, Refused> {
     let parsed = parse_slug(slug)?;
     let rows = app.store.tenant(&TenantId::default_tenant());
     let found = rows
@@ -90,7 +94,7 @@ async fn find(app: &App, slug: &str) -> Result<Server, Box<Problem>> {
     })
 }
 
-fn parse_slug(slug: &str) -> Result<Slug, Box<Problem>> {
+fn parse_slug(slug: &str) -> Result<Slug, Refused> {
     Slug::parse(slug)
         .map_err(|error| problem(ProblemKind::Usage, "invalid_name", error.to_string(), None))
 }

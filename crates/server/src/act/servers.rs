@@ -12,10 +12,10 @@ use http::{HeaderName, HeaderValue};
 
 use super::status::check_url;
 use super::view::server_view;
-use super::{Done, Sink, find, hold_problem, owner, parse_slug, problem, step_view, store_problem};
+use super::{
+    Done, Refused, Sink, find, hold_problem, owner, parse_slug, problem, step_view, store_problem,
+};
 use crate::app::App;
-
-type Refused = Box<claviger_admin_api::Problem>;
 
 pub(super) async fn add(app: &App, add: AddServer, sink: Sink<'_>) -> Done {
     let slug = parse_slug(&add.slug)?;
@@ -86,7 +86,8 @@ fn with_findings(
     found: Option<Found>,
 ) -> claviger_admin_api::ServerView {
     if let Some(found) = found {
-        view.sign_in = if found.needs_sign_in { "yes" } else { "no" }.to_owned();
+        let sign_in = if found.needs_sign_in { "yes" } else { "no" };
+        sign_in.clone_into(&mut view.sign_in);
         view.registration = found.registration;
         view.issuer = found.issuer.or(view.issuer);
         if view.scopes.is_empty() {

@@ -10,14 +10,13 @@ use crate::act::view::connection_view;
 use crate::app::App;
 
 pub(super) async fn status(app: &App, slug: Option<&str>, sink: Sink<'_>) -> Done {
-    let servers = match slug {
-        Some(slug) => vec![find(app, slug).await?],
-        None => {
-            let rows = app.store.tenant(&TenantId::default_tenant());
-            rows.list_servers()
-                .await
-                .map_err(|error| store_problem(&error))?
-        }
+    let servers = if let Some(slug) = slug {
+        vec![find(app, slug).await?]
+    } else {
+        let rows = app.store.tenant(&TenantId::default_tenant());
+        rows.list_servers()
+            .await
+            .map_err(|error| store_problem(&error))?
     };
     for server in servers {
         let status = app
@@ -40,7 +39,7 @@ pub(super) async fn doctor(app: &App, url: &str, allow_private: bool, sink: Sink
     let looked = app
         .broker
         .look(&Look::at(url, allow_private), &mut |step| {
-            sink(step_view(step))
+            sink(step_view(step));
         })
         .await;
     match looked {

@@ -1,5 +1,7 @@
 //! One page: a heading, sentences, facts, at most one button.
 
+use core::fmt::{self, Write as _};
+
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use claviger_crypto::{base64_encode, sha256};
@@ -84,16 +86,13 @@ impl Page {
         let heading = escape(&self.heading);
         let mut body = format!("<h1>{heading}</h1>");
         for sentence in &self.sentences {
-            body.push_str(&format!("<p>{}</p>", escape(sentence)));
+            push(&mut body, format_args!("<p>{}</p>", escape(sentence)));
         }
         if !self.facts.is_empty() {
             body.push_str("<dl>");
             for (name, value) in &self.facts {
-                body.push_str(&format!(
-                    "<dt>{}</dt><dd>{}</dd>",
-                    escape(name),
-                    escape(value)
-                ));
+                let (name, value) = (escape(name), escape(value));
+                push(&mut body, format_args!("<dt>{name}</dt><dd>{value}</dd>"));
             }
             body.push_str("</dl>");
         }
@@ -143,19 +142,24 @@ impl IntoResponse for Page {
 
 impl Button {
     fn html(&self) -> String {
-        let fields: String = self
-            .fields
-            .iter()
-            .map(|(name, value)| {
-                let (name, value) = (escape(name), escape(value));
-                format!("<input type=\"hidden\" name=\"{name}\" value=\"{value}\">")
-            })
-            .collect();
+        let mut fields = String::new();
+        for (name, value) in &self.fields {
+            let (name, value) = (escape(name), escape(value));
+            let field = format_args!("<input type=\"hidden\" name=\"{name}\" value=\"{value}\">");
+            push(&mut fields, field);
+        }
         format!(
             "<form method=\"post\" action=\"{}\">{fields}<button>{}</button></form>",
             escape(&self.action),
             escape(&self.label)
         )
+    }
+}
+
+/// Writing to a text cannot fail.
+fn push(text: &mut String, piece: fmt::Arguments<'_>) {
+    if text.write_fmt(piece).is_err() {
+        tracing::error!("a page is incomplete");
     }
 }
 

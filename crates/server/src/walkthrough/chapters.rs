@@ -67,14 +67,14 @@ impl Stage<'_> {
 
     async fn discovery(&mut self) -> Result<(), WalkthroughError> {
         self.begin_chapter();
-        let request = Request::AddServer(AddServer {
+        let request = Request::AddServer(Box::new(AddServer {
             slug: SLUG.to_owned(),
             url: self.upstream.url().to_owned(),
             display_name: Some("Demo server".to_owned()),
             // The demo is on loopback, and says so; without this nothing private is dialled.
             allow_private: true,
             ..AddServer::default()
-        });
+        }));
         for line in self.act(request).await? {
             if let Line::Server(server) = line {
                 self.fact("needs a sign-in", server.sign_in);

@@ -297,31 +297,12 @@ impl Stage<'_> {
             force: false,
         };
         let waiting = self.gateway.act(request, &mut sink);
-        let real_browser = self.settings.real_browser;
-        let (tell, clock) = (&mut self.tell, self.clock);
-        let person = async {
-            let Ok(url) = receive.await else {
-                return Ok(());
-            };
-            if real_browser {
-                tell(Told::Open(url));
-                return Ok(());
-            }
-            tell(Told::Fact {
-                name: "authorization request",
-                value: chapters::shorten_query(&url),
-            });
-            let began = clock.monotonic_ms();
-            let played = play_browser(&url).await;
-            let played = played.map_err(|source| WalkthroughError::Demo { source })?;
-            let took_ms = clock.monotonic_ms().saturating_sub(began);
-            let what = format!(
-                "the demo played the browser: opened the page, pressed Approve, came back to “{}”",
-                played.title
-            );
-            tell(Told::Did { what, took_ms });
-            Ok(())
-        };
+        let person = play_person(
+            receive,
+            self.settings.real_browser,
+            self.clock,
+            &mut *self.tell,
+        );
         let (asked, played) = futures_util::future::join(waiting, person).await;
         played?;
         asked.map_err(|error| WalkthroughError::Refused {
@@ -338,6 +319,38 @@ impl Stage<'_> {
             }),
         }
     }
+}
+
+/// The person's part: a real browser, or the played one.
+async fn play_person(
+    url: oneshot::Receiver<String>,
+    real_browser: bool,
+    clock: SystemClock,
+    tell: Teller<'_>,
+) -> Result<(), WalkthroughError> {
+    let Ok(url) = url.await else {
+        // No sign-in began; the act itself says why.
+        return Ok(());
+    };
+    if real_browser {
+        tell(Told::Open(url));
+        return Ok(());
+    }
+    tell(Told::Fact {
+        name: "authorization request",
+        value: chapters::shorten_query(&url),
+    });
+    let began = clock.monotonic_ms();
+    let played = play_browser(&url)
+        .await
+        .map_err(|source| WalkthroughError::Demo { source })?;
+    let took_ms = clock.monotonic_ms().saturating_sub(began);
+    let what = format!(
+        "the demo played the browser: opened the page, pressed Approve, came back to “{}”",
+        played.title
+    );
+    tell(Told::Did { what, took_ms });
+    Ok(())
 }
 
 fn config(settings: &WalkthroughSettings) -> Result<Config, WalkthroughError> {

@@ -1,0 +1,138 @@
+//! The doors of this process, opened with its configuration, and what stands right behind them.
+
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::fs;
+use std::sync::Arc;
+
+use claviger_broker::{Attach, Broker, BrokerParts, BrokerSettings};
+use claviger_client::Quirks;
+use claviger_config::Config;
+use claviger_crypto::TenantKey;
+use claviger_egress::{Egress, EgressSettings, SystemResolve};
+use claviger_ports::system::{SystemClock, SystemEntropy};
+use claviger_ports::{Clock, Entropy};
+use claviger_proxy::{Parts, Proxy, SessionKey};
+
+use crate::catalogue::MemoryCatalogue;
+use crate::open::{OpenError, Opened};
+use crate::tasks::TrackedTasks;
+
+/// Clock, randomness, background work, and the way out.
+pub(crate) struct Doors {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) tasks: Arc<TrackedTasks>,
+    egress: Arc<Egress>,
+}
+
+// === impl Doors ===
+
+impl Doors {
+    pub(crate) fn open(config: &Config, own_sockets: Vec<SocketAddr>) -> Result<Self, OpenError> {
+        let settings = egress_settings(config, own_sockets);
+        let egress = Egress::new(settings, Arc::new(SystemResolve))
+            .map_err(|source| OpenError::Egress { source })?;
+        Ok(Self {
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
+            tasks: Arc::new(TrackedTasks::default()),
+            egress,
+        })
+    }
+
+    pub(crate) fn broker(
+        &self,
+        config: &Config,
+        opened: &Opened,
+        link_base: Option<String>,
+    ) -> Result<Broker, OpenError> {
+        Ok(Broker::new(BrokerParts {
+            store: Arc::clone(&opened.store),
+            vault: Arc::clone(&opened.vault),
+            fetch: Arc::clone(&self.egress) as _,
+            clock: Arc::clone(&self.clock),
+            entropy: Arc::clone(&self.entropy),
+            tasks: Arc::clone(&self.tasks) as _,
+            quirks: Arc::new(quirks(config)?),
+            settings: broker_settings(config, link_base),
+        }))
+    }
+
+    pub(crate) fn proxy(
+        &self,
+        config: &Config,
+        opened: &Opened,
+        broker: &Broker,
+        catalogue: &Arc<MemoryCatalogue>,
+    ) -> Proxy {
+        Proxy::new(Parts {
+            attach: Arc::new(broker.clone()) as Arc<dyn Attach>,
+            forward: Arc::clone(&self.egress) as _,
+            servers: Arc::clone(catalogue) as _,
+            sessions: Arc::new(session_key(opened, Arc::clone(&self.entropy))),
+            tasks: Arc::clone(&self.tasks) as _,
+            clock: Arc::clone(&self.clock),
+            entropy: Arc::clone(&self.entropy),
+            settings: proxy_settings(config),
+        })
+    }
+}
+
+fn broker_settings(config: &Config, link_base: Option<String>) -> BrokerSettings {
+    BrokerSettings {
+        client_name: config.sign_in.client_name.clone(),
+        client_metadata_url: config
+            .sign_in
+            .client_metadata_url
+            .as_ref()
+            .map(ToString::to_string),
+        link_base,
+        sign_in_timeout_s: config.sign_in.timeout_s,
+    }
+}
+
+fn egress_settings(config: &Config, own_sockets: Vec<SocketAddr>) -> EgressSettings {
+    let seconds = |seconds: u32| Duration::from_secs(u64::from(seconds));
+    EgressSettings {
+        connect_timeout: seconds(config.egress.connect_timeout_s),
+        document_timeout: seconds(config.egress.metadata_timeout_s),
+        token_timeout: seconds(config.egress.token_timeout_s),
+        head_timeout: seconds(config.egress.head_timeout_s),
+        idle_timeout: seconds(config.egress.idle_timeout_s),
+        extra_ports: config.egress.extra_ports.clone(),
+        own_addresses: own_sockets,
+        ..EgressSettings::default()
+    }
+}
+
+fn proxy_settings(config: &Config) -> claviger_proxy::Settings {
+    let count = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
+    claviger_proxy::Settings {
+        max_body_bytes: count(config.limits.body_bytes),
+        max_header_bytes: count(config.limits.header_bytes),
+        max_header_count: count(config.limits.header_count),
+        ..claviger_proxy::Settings::default()
+    }
+}
+
+/// Ids of MCP sessions are sealed with a key of their own that every process derives alike.
+fn session_key(opened: &Opened, entropy: Arc<dyn Entropy>) -> SessionKey {
+    let key = opened.vault.derived_key("mcp-session");
+    SessionKey::new(TenantKey::new(1, [0; 8], key), entropy)
+}
+
+fn quirks(config: &Config) -> Result<Quirks, OpenError> {
+    let built_in = Quirks::built_in();
+    let Some(path) = &config.issuers.quirks_file else {
+        return Ok(built_in);
+    };
+    let failed = |source| OpenError::Quirks {
+        path: path.clone(),
+        source,
+    };
+    let text = fs::read_to_string(path).map_err(|source| failed(Box::new(source)))?;
+    built_in
+        .with_overrides(&text)
+        .map_err(|source| failed(Box::new(source)))
+}
