@@ -15,7 +15,7 @@ async fn open_gateway() -> (Claviger, Upstream, Gateway) {
 }
 
 #[tokio::test]
-async fn a_call_without_a_token_gets_a_bare_challenge() {
+async fn a140_a_call_without_a_token_gets_a_bare_challenge() {
     let (_claviger, upstream, gateway) = open_gateway().await;
 
     for token in [None, Some("not-a-token")] {
@@ -27,6 +27,15 @@ async fn a_call_without_a_token_gets_a_bare_challenge() {
         // No issuer stands behind us, so none may be advertised.
         assert!(!challenge.contains("resource_metadata"), "{challenge}");
     }
+    // RFC 6750 §2.3: a token in the address ends up in logs and histories.
+    let address = format!("{}?access_token={}", gateway.mcp("up"), gateway.token);
+    let answer = ask(rpc(&address, None, "tools/list", &json!({}))).await;
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    let mut request = rpc(&gateway.mcp("up"), None, "tools/list", &json!({}));
+    let basic = HeaderValue::from_str(&format!("Basic {}", gateway.token)).unwrap();
+    request.headers_mut().insert(header::AUTHORIZATION, basic);
+    assert_eq!(ask(request).await.status, StatusCode::UNAUTHORIZED);
+    assert!(!gateway.log().contains(&gateway.token));
     assert!(upstream.authorizations().is_empty());
 }
 
@@ -47,12 +56,12 @@ async fn a_call_with_the_token_goes_through_and_leaves_the_token_here() {
         answer.json()["result"]["content"][0]["text"],
         r#"{"word":"hello"}"#
     );
-    // P-05, A133: the caller's own token never goes upstream.
+    // P-07: the caller's own token never goes upstream.
     assert!(upstream.authorizations().is_empty());
 }
 
 #[tokio::test]
-async fn refuses_a_foreign_host() {
+async fn a149_refuses_a_foreign_host() {
     let (_claviger, _upstream, gateway) = open_gateway().await;
 
     for host in [
@@ -75,7 +84,7 @@ async fn refuses_a_foreign_host() {
 }
 
 #[tokio::test]
-async fn refuses_a_foreign_origin() {
+async fn a149_r23_refuses_a_foreign_origin() {
     let (_claviger, _upstream, gateway) = open_gateway().await;
 
     for origin in [

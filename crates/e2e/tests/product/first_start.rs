@@ -43,7 +43,7 @@ async fn says_where_things_are_and_what_to_do_next() {
 }
 
 #[tokio::test]
-async fn a202_never_prints_the_token() {
+async fn never_prints_the_token() {
     let claviger = Claviger::new();
     let gateway = claviger.serve_with(&["-vv"]).await;
     let token = gateway.token.clone();

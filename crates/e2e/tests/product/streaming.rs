@@ -50,6 +50,23 @@ async fn g13_a_client_that_goes_away_ends_a_stateless_call_upstream() {
     timeout(SOON, closed).await.expect("upstream is let go");
 }
 
+#[tokio::test]
+async fn g13_a_client_that_goes_away_does_not_cancel_a_stateful_call() {
+    let claviger = Claviger::new();
+    let upstream = Upstream::open().await;
+    claviger.add("up", &upstream.url()).await;
+    let gateway = claviger.serve().await;
+
+    let response = ask_streaming(stream_call(&gateway, "2025-11-25")).await;
+    let mut body = response.into_body();
+    assert!(next(&mut body).await.is_some());
+    drop(body);
+    // Long after a modern call would have been let go.
+    sleep(Duration::from_millis(500)).await;
+    assert!(!upstream.is_stream_closed());
+    assert!(upstream.release_second_event(), "nobody reads upstream");
+}
+
 /// A call of the tool that streams, in either era.
 fn stream_call(gateway: &Gateway, version: &str) -> Request<Full<Bytes>> {
     let mut params = json!({"name": "stream", "arguments": {}});
