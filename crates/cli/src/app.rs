@@ -70,6 +70,7 @@ async fn execute(cli: Cli, printer: &Printer) -> Exit {
     let context = Context {
         config,
         printer,
+        is_verbose: cli.global.verbose > 0,
         engine: Box::new(Installed),
         person: Arc::new(Terminal),
         surroundings: Surroundings::read(&sources),

@@ -22,6 +22,8 @@ pub(crate) type OpenUrl = dyn Fn(&Url) -> Result<(), OpenError> + Send + Sync;
 pub(crate) struct Context<'a> {
     pub(crate) config: Config,
     pub(crate) printer: &'a Printer,
+    /// Whether the person wants to see more than they need.
+    pub(crate) is_verbose: bool,
     pub(crate) engine: Box<dyn Engine>,
     pub(crate) person: Arc<dyn Person>,
     pub(crate) surroundings: Surroundings,

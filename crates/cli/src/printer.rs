@@ -228,3 +228,43 @@ impl Sink {
 fn lock(sink: &Mutex<Sink>) -> MutexGuard<'_, Sink> {
     sink.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A stream that fails from the start.
+    struct Broken(io::ErrorKind);
+
+    impl Write for Broken {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Err(self.0.into())
+        }
+    }
+
+    fn finish(kind: io::ErrorKind) -> io::Result<()> {
+        let printer = Printer::new(Broken(kind), io::sink());
+        printer.out(&Text::line("data"));
+        printer.json(&json!({}));
+        printer.finish()
+    }
+
+    #[test]
+    fn a_reader_that_went_away_is_no_failure_and_a_full_disk_is_one() {
+        finish(io::ErrorKind::BrokenPipe).unwrap();
+        assert_eq!(
+            finish(io::ErrorKind::StorageFull).unwrap_err().kind(),
+            io::ErrorKind::StorageFull
+        );
+    }
+
+    #[test]
+    fn styles_surround_clean_pieces_only() {
+        let text = Text::new().bad("a\u{1b}[2J\nb").plain("c");
+        assert_eq!(text.0, "\u{1b}[1m\u{1b}[31ma b\u{1b}[0mc");
+    }
+}

@@ -14,11 +14,12 @@ pub(crate) fn step(step: &StepView) -> Vec<Text> {
         StepStatus::Warned => Text::new().warn("! warning "),
         StepStatus::Failed => Text::new().bad("✗ failed  "),
     };
-    let line = line
-        .plain(stage)
-        .plain(&step.what)
-        .plain(": ")
-        .plain(&step.outcome);
+    let line = line.plain(stage);
+    let line = match step.what.as_str() {
+        "" => line,
+        what => line.plain(what).plain(": "),
+    };
+    let line = line.plain(&step.outcome);
     let line = match step.took_ms {
         Some(ms) => line.dim(format!(" ({ms} ms)")),
         None => line,
@@ -93,7 +94,8 @@ pub(crate) fn connections(printer: &Printer, views: &[ConnectionView]) {
         let ends = match (view.expires_in_s, view.is_refreshable) {
             (None, _) => "-".to_owned(),
             (Some(seconds), false) => span(seconds),
-            (Some(seconds), true) => format!("{}, refreshed", span(seconds)),
+            (Some(seconds @ ..=0), true) => format!("{}, refreshed on use", span(seconds)),
+            (Some(seconds), true) => format!("{}, then refreshed", span(seconds)),
         };
         let reason = view.reason.clone().unwrap_or_else(|| "-".to_owned());
         vec![view.server.clone(), view.standing.clone(), ends, reason]

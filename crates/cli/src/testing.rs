@@ -178,6 +178,7 @@ impl Bench {
         let context = Context {
             config: Config::load(&sources).unwrap(),
             printer: &printer,
+            is_verbose: cli.global.verbose > 0,
             engine: Box::new(Handle(Arc::clone(&self.gateway))),
             person: Arc::new(Scripted {
                 lines: Mutex::new(self.lines.iter().copied().collect()),

@@ -1,8 +1,11 @@
 //! `claviger demo`: the whole of it end to end on loopback, told as it happens.
 
+use std::sync::Arc;
+
 use claviger_server::walkthrough::{Kept, Told, WalkthroughError, WalkthroughSettings, walk};
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::{JoinHandle, spawn_blocking};
 use url::Url;
 
 use crate::args::DemoArgs;
@@ -25,13 +28,15 @@ pub(crate) async fn run(args: &DemoArgs, ctx: &Context<'_>) -> Outcome {
         data_dir: directory.path().join("data"),
     };
     let printer = ctx.printer;
-    let mut unopened = None;
+    let mut opening = Vec::new();
     let mut tell = |told: Told| {
         if let Told::Open(url) = &told
             && let Ok(url) = Url::parse(url)
-            && let Err(error) = (ctx.open_url)(&url)
         {
-            unopened = Some(error.to_string());
+            // On a thread that may wait: a text browser runs until it is left, and what it shows
+            // is served here.
+            let open = Arc::clone(&ctx.open_url);
+            opening.push(spawn_blocking(move || open(&url)));
         }
         if printer.is_json() {
             printer.json(&to_json(&told));
@@ -40,12 +45,11 @@ pub(crate) async fn run(args: &DemoArgs, ctx: &Context<'_>) -> Outcome {
         }
     };
     let told = Box::pin(walk(settings, interrupted(), &mut tell)).await;
-    if let Some(why) = unopened {
-        printer.talk(
-            &Text::new()
-                .warn("note:")
-                .plain(format!(" the browser was not opened: {why}")),
-        );
+    for opened in opening.into_iter().filter(JoinHandle::is_finished) {
+        if let Ok(Err(error)) = opened.await {
+            let note = format!(" the browser was not opened: {error}");
+            printer.talk(&Text::new().warn("note:").plain(note));
+        }
     }
     told.map_err(|error| failed(&error))?;
     Ok(Exit::DONE)

@@ -13,7 +13,7 @@ use crate::show;
 /// Walks through the discovery of a URL. The steps are the data.
 pub(crate) async fn run(args: DoctorArgs, ctx: &Context<'_>) -> Outcome {
     let request = Request::Doctor {
-        url: args.url,
+        url: args.url.clone(),
         allow_private: args.allow_private,
     };
     let (mut steps, mut warnings, mut hint) = (0_usize, 0_usize, None);
@@ -38,17 +38,28 @@ pub(crate) async fn run(args: DoctorArgs, ctx: &Context<'_>) -> Outcome {
             .await
         })
         .await;
-    let summary = match (&walked, warnings) {
-        (Err(_), _) => return walked.map(|()| Exit::DONE).map_err(|e| e.or_hint(hint)),
-        (Ok(()), 0) => Text::new()
+    walked.map_err(|error| error.or_hint(hint.clone()))?;
+    if ctx.printer.is_json() {
+        return Ok(Exit::DONE);
+    }
+    let summary = match warnings {
+        0 => Text::new()
             .good("✓ all is well")
             .plain(format!(" after {steps} steps")),
-        (Ok(()), count) => Text::new()
+        count => Text::new()
             .warn("! it works")
             .plain(format!(", with {count} of {steps} steps to mend")),
     };
-    if !ctx.printer.is_json() {
-        ctx.printer.out(&summary);
+    ctx.printer.out(&summary);
+    match hint {
+        Some(hint) => ctx.printer.hint(&hint),
+        None if args.allow_private => {
+            ctx.next(&format!(
+                "claviger server add NAME {} --allow-private",
+                args.url
+            ));
+        }
+        None => ctx.next(&format!("claviger server add NAME {}", args.url)),
     }
     Ok(Exit::DONE)
 }

@@ -43,10 +43,10 @@ async fn status_is_a_table_with_the_way_out() {
     assert_eq!(
         ran.out,
         "\
-SERVER         STANDING       ENDS                  REASON
-linear         connected      in 60 min, refreshed  -
-a-longer-name  needs_sign_in  -                     refresh_refused
-short          expiring       in 59 s               -
+SERVER         STANDING       ENDS                       REASON
+linear         connected      in 60 min, then refreshed  -
+a-longer-name  needs_sign_in  -                          refresh_refused
+short          expiring       in 59 s                    -
 "
     );
     assert_eq!(
@@ -108,7 +108,8 @@ async fn n7_doctor_prints_steps_as_data_and_says_what_to_do() {
         Line::Done,
     ];
     let ran = Bench::new(Fake::saying(well)).run(&words).await;
-    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    let next = "next: claviger server add NAME https://x.example/mcp\n";
+    assert_eq!((ran.code, ran.err.as_str()), (0, next));
     assert!(
         ran.out.ends_with("✓ all is well after 2 steps\n"),
         "{}",

@@ -36,11 +36,9 @@ impl Address {
 
     /// C-73: shows where it leads, its host above all, and warns of names that only look alike.
     pub(super) fn show(&self, printer: &Printer) {
-        let host = self
-            .url
-            .host()
-            .map(|host: Host<&str>| host.to_string())
-            .unwrap_or_default();
+        let host = self.url.host().map(|host: Host<&str>| host.to_string());
+        let port = self.url.port().map(|port| format!(":{port}"));
+        let host = host.unwrap_or_default() + &port.unwrap_or_default();
         let line = Text::line("You will sign in to ")
             .bold(&self.server)
             .plain(" at ")

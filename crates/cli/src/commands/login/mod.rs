@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use claviger_admin_api::{Line, Request, SignInEnded, SignInStarted};
+use claviger_admin_api::{Line, Request, SignInEnded, SignInStarted, StepStatus, StepView};
 use claviger_config::Surroundings;
 use claviger_ports::Clock as _;
 use claviger_ports::system::SystemClock;
@@ -32,7 +32,10 @@ pub(crate) async fn run(args: LoginArgs, ctx: &Context<'_>) -> Outcome {
     let ended = ctx
         .with_gateway(async |gateway| Visit::new(&args, ctx, gateway).walk().await)
         .await
-        .map_err(|error| error.about(slug))?;
+        .map_err(|error| {
+            let hint = format!("`claviger doctor` with the URL of {slug} looks at it step by step");
+            error.about(slug).or_hint(Some(hint))
+        })?;
     if ctx.printer.is_json() {
         ctx.printer.json(&Line::SignInEnded(ended.clone()));
     }
@@ -155,6 +158,11 @@ impl<'a> Visit<'a> {
             Line::SignInEnded(ended) => self.ended = Some(ended),
             // A program waits for two lines: the address and the end.
             _ if self.ctx.printer.is_json() => {}
+            // A person who signs in wants to hear of trouble only.
+            Line::Step(StepView {
+                status: StepStatus::Ok | StepStatus::Nothing,
+                ..
+            }) if !self.ctx.is_verbose => {}
             other => self.ctx.say(&other),
         }
     }

@@ -214,6 +214,39 @@ async fn stops_waiting_after_the_time_that_was_given() {
 }
 
 #[tokio::test]
+async fn only_trouble_is_told_unless_more_is_wanted() {
+    let step = |status, stage: &str| {
+        say(Line::Step(StepView {
+            stage: stage.to_owned(),
+            status,
+            what: String::new(),
+            outcome: "so it went".to_owned(),
+            rule: None,
+            hint: None,
+            deviations: Vec::new(),
+            took_ms: None,
+        }))
+    };
+    let gateway = move || {
+        Fake::acting(move |_| {
+            let (well, odd) = (
+                step(StepStatus::Ok, "well"),
+                step(StepStatus::Warned, "odd"),
+            );
+            vec![well, odd, started(URL), ended("success"), done()]
+        })
+    };
+    let ran = Bench::new(gateway()).run(&["login", "linear"]).await;
+    assert!(
+        !ran.err.contains("well") && ran.err.contains("! warning odd"),
+        "{}",
+        ran.err
+    );
+    let ran = Bench::new(gateway()).run(&["login", "linear", "-v"]).await;
+    assert!(ran.err.contains("✓ ok      well"), "{}", ran.err);
+}
+
+#[tokio::test]
 async fn a_usable_credential_needs_no_visit() {
     let bench = Bench::new(Fake::acting(|_| vec![ended("success"), done()]));
     let ran = bench.run(&["login", "linear"]).await;

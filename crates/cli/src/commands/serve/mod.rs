@@ -101,7 +101,9 @@ fn announce(path: &Path, ready: &Ready) -> io::Result<()> {
     let mut draft = path.as_os_str().to_owned();
     draft.push(format!(".{}.new", ready.pid));
     let draft = Path::new(&draft);
-    let mut file = fs::File::create(draft)?;
+    remove(draft)?;
+    // In a directory of everybody's, somebody else's link must not be followed.
+    let mut file = fs::File::create_new(draft)?;
     writeln!(file, "{line}")?;
     file.sync_all()?;
     drop(file);
