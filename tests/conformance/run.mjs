@@ -16,6 +16,7 @@ const HERE = dirname(fileURLToPath(import.meta.url));
 const PACKAGES = { 0.2: '0.2.0-alpha.12', 0.1: '0.1.16' };
 const DRIVERS = ['call', 'gateway'];
 const PARALLEL = 2;
+const EXCUSED = JSON.parse(readFileSync(join(HERE, 'left-out.json'), 'utf8')).checks;
 
 const { values: options } = parseArgs({
   options: {
@@ -117,7 +118,8 @@ function judge(job, code, text, checks) {
     problems.push(`${check.status} ${check.id}: ${check.errorMessage ?? check.description}`);
   }
   const passed = new Set(checks.filter(({ status }) => status === 'SUCCESS').map(({ id }) => id));
-  const missing = job.expected.filter((id) => !passed.has(id));
+  const excused = EXCUSED[job.scenario] ?? {};
+  const missing = job.expected.filter((id) => !passed.has(id) && !(id in excused));
   if (missing.length > 0) problems.push(`not passed: ${missing.join(', ')}`);
   if (code !== 0) problems.push(`exit ${code}`);
   return problems;

@@ -128,13 +128,25 @@ impl Preset {
     }
 }
 
-/// C-57: how a secret is sent where nobody said how.
+/// C-57: how a secret is sent where nobody said how: as the issuer lists first. Some that list
+/// both do only one of them by the letter, and theirs is the one they name first. Where nothing
+/// is listed, RFC 8414 §2 means Basic.
 pub(crate) fn derived(discovered: &Discovered) -> AuthMethod {
-    let issuer = &discovered.issuer;
-    if !issuer.takes(AuthMethod::ClientSecretBasic) && issuer.takes(AuthMethod::ClientSecretPost) {
-        return AuthMethod::ClientSecretPost;
-    }
-    AuthMethod::ClientSecretBasic
+    let listed = discovered
+        .issuer
+        .token_endpoint_auth_methods_supported
+        .as_deref()
+        .unwrap_or_default();
+    listed
+        .iter()
+        .filter_map(|name| AuthMethod::parse(name))
+        .find(|method| {
+            matches!(
+                method,
+                AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost
+            )
+        })
+        .unwrap_or(AuthMethod::ClientSecretBasic)
 }
 
 /// M6: what we hold is reused for the same issuer, while its redirect URI still fits and its

@@ -207,8 +207,17 @@ fn c57_asks_for_a_way_the_issuer_takes() {
     for (methods, expected) in [
         (json!(["none", "client_secret_basic"]), "none"),
         (json!(["client_secret_post"]), "client_secret_post"),
+        // Servers on the Python SDK list both and do Basic only by halves: the first one counts.
         (
             json!(["client_secret_post", "client_secret_basic"]),
+            "client_secret_post",
+        ),
+        (
+            json!([
+                "private_key_jwt",
+                "client_secret_basic",
+                "client_secret_post"
+            ]),
             "client_secret_basic",
         ),
         (json!(null), "client_secret_basic"),
