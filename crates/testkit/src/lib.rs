@@ -29,5 +29,6 @@ mod forward;
 mod gate;
 mod journal;
 mod peer;
+pub mod postgres;
 mod resolve;
 mod tasks;
