@@ -1,12 +1,12 @@
 //! Whether what an issuer publishes about itself may be used.
 //!
-//! A018 wants endpoints on the issuer's own origin. Real issuers put the token endpoint or the
-//! authorization page on another host of theirs (Google, Figma, Cognito), so one foreign origin is
-//! noted and taken: it gains an attacker nothing, because an issuer that a server names may as well
-//! serve everything itself, because assertions name the issuer as their only audience, and because
-//! client information is kept by issuer. Three different origins are refused without an entry in
-//! the quirk file: that is the shape in which an honest page is combined with a foreign token
-//! endpoint under a third name.
+//! A018 wants endpoints on the issuer's own origin. Real issuers put some of them on another host
+//! of theirs, so two shapes are taken and noted: the token endpoint alone elsewhere (Google), and
+//! authorization page and token endpoint together elsewhere (Cognito). Never taken without an entry
+//! in the quirk file is an authorization page whose code would go to somebody else: with an honest
+//! page, an honest registration endpoint and a token endpoint of its own, a hostile issuer would be
+//! handed the code, the verifier and the client of an honest one. For the same reason a client is
+//! registered only with the issuer itself or where its tokens come from.
 
 use claviger_model::Grant;
 use claviger_ports::Reach;
@@ -17,6 +17,15 @@ use super::error::shown;
 use super::{Discover, DiscoverError};
 use crate::event::{Event, EventOutcome, Stage};
 use crate::machine::Io;
+
+/// Whose registration endpoint an issuer names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Registers {
+    /// Somebody else's: a client made there would be theirs, and is not made.
+    Elsewhere,
+    /// Its own, or none.
+    Here,
+}
 
 pub(super) fn check(
     io: &Io,
@@ -66,8 +75,11 @@ fn check_all(
         }
         check_s256(input, &metadata, deviations)?;
     }
-    check_origins(input, &metadata, &token, authorization.as_ref(), deviations)
-        .map_err(|why| bad("token", why))?;
+    let registers = check_origins(input, &metadata, &token, authorization.as_ref(), deviations)
+        .map_err(|why| bad("authorization", why))?;
+    if registers == Registers::Elsewhere {
+        metadata.registration_endpoint = None;
+    }
     for (field, slot) in [
         ("registration_endpoint", &mut metadata.registration_endpoint),
         ("revocation_endpoint", &mut metadata.revocation_endpoint),
@@ -112,39 +124,51 @@ fn check_origins(
     token: &Url,
     authorization: Option<&Url>,
     deviations: &mut Vec<Deviation>,
-) -> Result<(), &'static str> {
+) -> Result<Registers, &'static str> {
     let Ok(issuer) = parse_web_url(&metadata.issuer) else {
         // Only an alias of the quirk file can be no URL, and whoever wrote it answers for it.
-        return Ok(());
+        return Ok(Registers::Here);
     };
     let quirk = input.quirks.of(&metadata.issuer);
+    // The operator answers for a private host: its ports and schemes are one party.
+    let opened = issuer
+        .host_str()
+        .filter(|host| input.reach.allows_private(host));
     let known = |url: &Url| {
         same_origin(url, &issuer)
+            || (opened.is_some() && url.host_str() == opened)
             || (url.scheme() == "https"
                 && url
                     .host_str()
                     .is_some_and(|host| quirk.allows_endpoint_host(host)))
     };
-    let mut foreign: Vec<&Url> = Vec::new();
-    for (field, url) in [
-        ("token_endpoint", Some(token)),
-        ("authorization_endpoint", authorization),
-    ] {
-        let Some(url) = url.filter(|url| !known(url)) else {
-            continue;
-        };
-        deviations.push(Deviation::of("A018", "not on the issuer's origin", field));
-        if !foreign.iter().any(|one| same_origin(one, url)) {
-            foreign.push(url);
+    let with_token = |url: &Url| known(url) || (!known(token) && same_origin(url, token));
+    if !known(token) {
+        deviations.push(foreign("token_endpoint"));
+    }
+    if let Some(url) = authorization.filter(|url| !known(url)) {
+        if !with_token(url) {
+            return Err(
+                "the authorization page is on another origin than issuer and token endpoint; \
+                 list its host as endpoint_hosts in the quirk file if they belong together",
+            );
+        }
+        deviations.push(foreign("authorization_endpoint"));
+    }
+    let registration = metadata.registration_endpoint.as_deref();
+    if let Some(Ok(url)) = registration.map(parse_web_url)
+        && !known(&url)
+    {
+        deviations.push(foreign("registration_endpoint"));
+        if !with_token(&url) {
+            return Ok(Registers::Elsewhere);
         }
     }
-    if foreign.len() > 1 {
-        return Err(
-            "issuer, authorization page and token endpoint are on three origins; \
-             list them as endpoint_hosts in the quirk file if they belong together",
-        );
-    }
-    Ok(())
+    Ok(Registers::Here)
+}
+
+fn foreign(field: &str) -> Deviation {
+    Deviation::of("A018", "not on the issuer's origin", field)
 }
 
 /// C-69: https, or plain http to this machine or to hosts the operator opened for this server.

@@ -235,27 +235,62 @@ fn c69_c71_an_operator_may_open_a_private_host_but_no_page_on_it() {
 }
 
 #[test]
-fn a018_one_foreign_origin_is_noted_and_a_third_one_refused() {
+fn a018_a_token_endpoint_elsewhere_is_noted() {
     let google = meta_with(&json!({ "token_endpoint": "https://oauth2.example/token" }));
     let found = google.discovered(input());
     assert!(found.deviations.iter().any(|one| one.id == "A018"));
-    let both = json!({
-        "token_endpoint": "https://honest.example/token",
-        "authorization_endpoint": "https://third.example/authorize",
+    let cognito = json!({
+        "token_endpoint": "https://hosted.example/token",
+        "authorization_endpoint": "https://hosted.example/authorize",
     });
-    let error = meta_with(&both).discover(input()).unwrap_err();
-    assert!(matches!(
-        error,
-        DiscoverError::Endpoint { which: "token", .. }
-    ));
-    let known = meta_with(&both).discovered(Discover {
-        quirks: quirks_of(
-            "issuer.example",
-            "endpoint_hosts=[\"honest.example\", \"third.example\"]",
-        ),
-        ..input()
+    let found = meta_with(&cognito).discovered(input());
+    assert!(found.deviations.iter().any(|one| one.id == "A018"));
+}
+
+/// A hostile issuer that shows an honest page would be handed the honest one's code.
+#[test]
+fn a018_an_authorization_page_whose_code_goes_elsewhere_is_refused() {
+    let mixed = json!({
+        "authorization_endpoint": "https://honest.example/authorize",
+        "registration_endpoint": "https://honest.example/register",
     });
-    assert!(known.deviations.is_empty());
+    let three = json!({
+        "token_endpoint": "https://evil.example/token",
+        "authorization_endpoint": "https://honest.example/authorize",
+    });
+    for shape in [&mixed, &three] {
+        let error = meta_with(shape).discover(input()).unwrap_err();
+        let is_page = matches!(
+            error,
+            DiscoverError::Endpoint {
+                which: "authorization",
+                ..
+            }
+        );
+        assert!(is_page, "{shape}");
+        let known = meta_with(shape).discovered(Discover {
+            quirks: quirks_of(
+                "issuer.example",
+                "endpoint_hosts=[\"honest.example\", \"evil.example\"]",
+            ),
+            ..input()
+        });
+        assert!(known.deviations.is_empty(), "{shape}");
+    }
+}
+
+#[test]
+fn a018_no_client_is_registered_with_a_third_party() {
+    let elsewhere = json!({ "registration_endpoint": "https://honest.example/register" });
+    let found = meta_with(&elsewhere).discovered(input());
+    assert_eq!(found.issuer.registration_endpoint, None);
+    assert!(found.deviations.iter().any(|one| one.id == "A018"));
+    let hosted = json!({
+        "token_endpoint": "https://hosted.example/token",
+        "registration_endpoint": "https://hosted.example/register",
+    });
+    let found = meta_with(&hosted).discovered(input());
+    assert!(found.issuer.registration_endpoint.is_some());
 }
 
 #[test]
