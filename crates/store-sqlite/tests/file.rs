@@ -71,7 +71,8 @@ async fn two_stores_on_one_file_exclude_and_see_each_other() {
     let refused = rows(&two).acquire_lease(&key, "b", 600_000).await.unwrap();
     assert_eq!(refused, None);
     let (ones, twos) = (rows(&one), rows(&two));
-    let (first, second) = (credential(&key, b"1"), credential(&key, b"2"));
+    let (mut first, mut second) = (credential(&key, b"1"), credential(&key, b"2"));
+    (first.version, second.version) = (2, 2);
     let (first, second) = tokio::join!(
         ones.rotate_credential(b"old", &first, &standing),
         twos.rotate_credential(b"old", &second, &standing),

@@ -10,7 +10,8 @@ use crate::StoreError;
 pub enum Guarded {
     /// The row now holds what was given, with this version.
     Written(u64),
-    /// The stored fingerprint is another one; nothing was written.
+    /// Another fingerprint is stored, or a version that is not below the one given; nothing was
+    /// written.
     Superseded,
 }
 
@@ -22,14 +23,18 @@ pub trait Credentials: Send + Sync {
     /// Lists the credentials held for one server.
     async fn list_credentials(&self, server: &ServerId) -> Result<Vec<Credential>, StoreError>;
     /// Stores what a sign-in obtained, in place of anything older, and its connection with it, in
-    /// one transaction. The version counts on from the row replaced.
+    /// one transaction. Written is exactly the version given, since the seal is bound to it;
+    /// [`StoreError::Conflict`] unless it is above the version stored. Whoever gets that reads
+    /// again, seals with the next version, and tries again.
     async fn replace_credential(
         &self,
         credential: &Credential,
         connection: &Connection,
-    ) -> Result<u64, StoreError>;
+    ) -> Result<(), StoreError>;
     /// Stores what a refresh obtained, and its connection, if the stored fingerprint is still
-    /// `sent`: one guarded statement inside one transaction.
+    /// `sent` and the stored version below the one given: one guarded statement inside one
+    /// transaction. Written is exactly the version given. Superseded by a version alone, the
+    /// token is still the one that was sent: seal with the next version and try again (I30).
     async fn rotate_credential(
         &self,
         sent: &[u8],

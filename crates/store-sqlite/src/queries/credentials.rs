@@ -63,8 +63,12 @@ pub(crate) async fn list(
     .await
 }
 
-/// The version counts on from the row replaced, and is never below the one given.
-pub(crate) async fn replace(db: &mut Db, tenant: &TenantId, row: CredentialRow) -> Result<i64> {
+/// The seal is bound to the version, so that it is written as it is given or not at all.
+pub(crate) async fn replace(
+    db: &mut Db,
+    tenant: &TenantId,
+    row: CredentialRow,
+) -> Result<Option<i64>> {
     let tenant = tenant.as_str();
     query_scalar!(
         "INSERT INTO credentials (tenant_id, server_id, user_id, account, version, fingerprint,
@@ -72,8 +76,7 @@ pub(crate) async fn replace(db: &mut Db, tenant: &TenantId, row: CredentialRow) 
              scopes_requested, scopes_granted, obtained_at, expires_at, is_refreshable, sealed)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
          ON CONFLICT (tenant_id, server_id, user_id, account) DO UPDATE SET
-             version = CASE WHEN excluded.version > credentials.version
-                 THEN excluded.version ELSE credentials.version + 1 END,
+             version = excluded.version,
              fingerprint = excluded.fingerprint, issuer = excluded.issuer,
              token_endpoint = excluded.token_endpoint,
              revocation_endpoint = excluded.revocation_endpoint, resource = excluded.resource,
@@ -82,6 +85,7 @@ pub(crate) async fn replace(db: &mut Db, tenant: &TenantId, row: CredentialRow) 
              scopes_granted = excluded.scopes_granted, obtained_at = excluded.obtained_at,
              expires_at = excluded.expires_at, is_refreshable = excluded.is_refreshable,
              sealed = excluded.sealed
+         WHERE excluded.version > credentials.version
          RETURNING version AS \"version!: i64\"",
         tenant,
         row.server_id,
@@ -101,12 +105,12 @@ pub(crate) async fn replace(db: &mut Db, tenant: &TenantId, row: CredentialRow) 
         row.is_refreshable,
         row.sealed
     )
-    .fetch_one(db)
+    .fetch_optional(db)
     .await
 }
 
-/// Guarded by the fingerprint and nothing else (I30): a write of anything beside it in the
-/// meantime must not lose a token the issuer already rotated.
+/// Guarded by the fingerprint (I30): a write of anything beside it in the meantime must not lose a
+/// token the issuer already rotated. The version only ever grows, and the seal is bound to it.
 pub(crate) async fn rotate(
     db: &mut Db,
     tenant: &TenantId,
@@ -115,18 +119,19 @@ pub(crate) async fn rotate(
 ) -> Result<Option<i64>> {
     let tenant = tenant.as_str();
     query_scalar!(
-        "UPDATE credentials SET version = version + 1, fingerprint = $6, issuer = $7,
-             token_endpoint = $8, revocation_endpoint = $9, resource = $10, registration_id = $11,
-             scopes_requested = $12, scopes_granted = $13, obtained_at = $14, expires_at = $15,
-             is_refreshable = $16, sealed = $17
+        "UPDATE credentials SET version = $6, fingerprint = $7, issuer = $8,
+             token_endpoint = $9, revocation_endpoint = $10, resource = $11, registration_id = $12,
+             scopes_requested = $13, scopes_granted = $14, obtained_at = $15, expires_at = $16,
+             is_refreshable = $17, sealed = $18
          WHERE tenant_id = $1 AND server_id = $2 AND user_id = $3 AND account = $4
-             AND fingerprint = $5
+             AND fingerprint = $5 AND version < $6
          RETURNING version AS \"version!: i64\"",
         tenant,
         row.server_id,
         row.user_id,
         row.account,
         sent,
+        row.version,
         row.fingerprint,
         row.issuer,
         row.token_endpoint,

@@ -38,18 +38,20 @@ impl Credentials for SqliteTenant {
         &self,
         credential: &Credential,
         connection: &Connection,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<(), StoreError> {
         self.must_own_both(&credential.key, &connection.key)?;
         let (row, connection) = (row(credential)?, connections::row(connection)?);
         let mut db = self.pool.write().await?;
-        let version = credentials::replace(&mut db, &self.tenant, row)
+        let written = credentials::replace(&mut db, &self.tenant, row)
             .await
             .map_err(store_error)?;
+        if written.is_none() {
+            return Err(StoreError::Conflict);
+        }
         queries::connections::write(&mut db, &self.tenant, connection)
             .await
             .map_err(store_error)?;
-        db.commit().await.map_err(store_error)?;
-        number(version, "credentials.version")
+        db.commit().await.map_err(store_error)
     }
 
     async fn rotate_credential(

@@ -1,10 +1,10 @@
 //! What credentials promise.
 
-use claviger_model::{CredentialKey, ServerId, Standing};
+use claviger_model::{Credential, CredentialKey, ServerId, Standing};
 use futures_util::future::join_all;
 
 use super::fixtures::{at, connection, credential, insert_servers, key, key_of, rows};
-use crate::{Guarded, Store, TenantStore};
+use crate::{Guarded, Store, StoreError, TenantStore};
 
 /// Every field comes back; lists go by user and account, for one server.
 pub async fn finds_and_lists_every_field(store: &dyn Store) {
@@ -43,23 +43,64 @@ pub async fn finds_and_lists_every_field(store: &dyn Store) {
     assert_eq!(rows.list_credentials(&linear).await.unwrap(), expected);
 }
 
-/// A sign-in's credential replaces any older one; its version is the next, or the larger one that
-/// was given.
-pub async fn replacing_counts_on(store: &dyn Store) {
+/// A sign-in's credential replaces any older one. The version stored is the one given, whatever it
+/// is, since the seal is bound to it; one that is not above the stored one writes nothing.
+pub async fn replacing_writes_exactly_the_version_given(store: &dyn Store) {
     insert_servers(store, "t1").await;
     let rows = rows(store);
     let key = key("linear");
-    for (fingerprint, given, expected) in [(b"a", 1, 1), (b"b", 1, 2), (b"c", 3, 3), (b"d", 9, 9)] {
-        let mut credential = credential(&key, fingerprint);
-        credential.version = given;
-        let written = rows
-            .replace_credential(&credential, &connection(&key, Standing::Connected))
-            .await
-            .unwrap();
-        assert_eq!(written, expected);
-        credential.version = expected;
-        assert_eq!(rows.find_credential(&key).await.unwrap(), Some(credential));
+    let connected = connection(&key, Standing::Connected);
+    let mut stored = None;
+    for (fingerprint, given, counts) in [
+        (b"a", 3, true),
+        (b"b", 3, false),
+        (b"c", 2, false),
+        (b"d", 4, true),
+        (b"e", 9, true),
+        (b"f", 5, false),
+    ] {
+        let mut candidate = credential(&key, fingerprint);
+        candidate.version = given;
+        let standing = if counts {
+            connected.clone()
+        } else {
+            connection(&key, Standing::Unreachable)
+        };
+        let written = rows.replace_credential(&candidate, &standing).await;
+        if counts {
+            written.unwrap();
+            stored = Some(candidate);
+        } else {
+            assert!(matches!(written, Err(StoreError::Conflict)));
+        }
+        assert_eq!(rows.find_credential(&key).await.unwrap(), stored);
+        let found = rows.find_connection(&key).await.unwrap();
+        assert_eq!(found.as_ref(), Some(&connected));
     }
+}
+
+/// Of many sign-ins that read the same version, one is stored; the others are told.
+pub async fn one_of_many_replacements_of_one_version_wins(store: &dyn Store) {
+    insert_servers(store, "t1").await;
+    let rows = rows(store);
+    let key = key("linear");
+    let standing = connection(&key, Standing::Connected);
+    let candidates: Vec<_> = (0..8_u8).map(|n| credential(&key, &[n])).collect();
+    let written = join_all(
+        candidates
+            .iter()
+            .map(|candidate| rows.replace_credential(candidate, &standing)),
+    )
+    .await;
+    let mut winners = Vec::new();
+    for (written, candidate) in written.into_iter().zip(&candidates) {
+        match written {
+            Ok(()) => winners.push(candidate.clone()),
+            Err(error) => assert!(matches!(error, StoreError::Conflict)),
+        }
+    }
+    let stored = rows.find_credential(&key).await.unwrap();
+    assert_eq!(winners, Vec::from_iter(stored));
 }
 
 /// The connection is written in the same transaction.
@@ -78,22 +119,36 @@ pub async fn replacing_writes_the_connection_with_it(store: &dyn Store) {
 
 /// Whatever else was written in the meantime, a rotation is stored if the token it used is the one
 /// that is stored: the issuer has forgotten the old one already.
-pub async fn i30_a122_rotates_by_the_fingerprint_alone(store: &dyn Store) {
+pub async fn i30_a122_rotates_by_the_fingerprint(store: &dyn Store) {
     insert_servers(store, "t1").await;
     let rows = rows(store);
     let key = key("linear");
     insert(&*rows, &key, b"old").await;
     // The same token written again: another version, the same fingerprint.
-    insert(&*rows, &key, b"old").await;
+    let mut again = credential(&key, b"old");
+    again.version = 2;
+    rows.replace_credential(&again, &connection(&key, Standing::Connected))
+        .await
+        .unwrap();
     let mut counted = connection(&key, Standing::Expiring);
     counted.updated_at = at(99);
     rows.update_connection(&counted).await.unwrap();
 
     let standing = connection(&key, Standing::Connected);
     let mut rotated = credential(&key, b"new");
+    // The seal names a version that is gone by: nothing is written, so that it can be sealed anew.
+    for version in [1, 2] {
+        rotated.version = version;
+        let written = rows.rotate_credential(b"old", &rotated, &standing).await;
+        assert_eq!(written.unwrap(), Guarded::Superseded);
+        let found = rows.find_credential(&key).await.unwrap();
+        assert_eq!(found.as_ref(), Some(&again));
+        let found = rows.find_connection(&key).await.unwrap();
+        assert_eq!(found.as_ref(), Some(&counted));
+    }
+    rotated.version = 7;
     let written = rows.rotate_credential(b"old", &rotated, &standing).await;
-    assert_eq!(written.unwrap(), Guarded::Written(3));
-    rotated.version = 3;
+    assert_eq!(written.unwrap(), Guarded::Written(7));
     assert_eq!(rows.find_credential(&key).await.unwrap(), Some(rotated));
     assert_eq!(rows.find_connection(&key).await.unwrap(), Some(standing));
 }
@@ -114,7 +169,7 @@ pub async fn i30_a_rotation_of_another_fingerprint_writes_nothing(store: &dyn St
         let written = rows
             .rotate_credential(
                 sent,
-                &credential(key, b"late"),
+                &rotation(key, b"late"),
                 &connection(key, Standing::Unreachable),
             )
             .await;
@@ -139,7 +194,7 @@ pub async fn i30_one_of_many_rotations_wins(store: &dyn Store) {
     let key = key("linear");
     insert(&*rows, &key, b"old").await;
     let standing = connection(&key, Standing::Connected);
-    let candidates: Vec<_> = (0..8_u8).map(|n| credential(&key, &[n])).collect();
+    let candidates: Vec<_> = (0..8_u8).map(|n| rotation(&key, &[n])).collect();
     let written = join_all(
         candidates
             .iter()
@@ -192,6 +247,13 @@ pub async fn refuses_a_server_that_is_not_there(store: &dyn Store) {
     assert!(rows.update_connection(&standing).await.is_err());
     assert_eq!(rows.find_credential(&key).await.unwrap(), None);
     assert_eq!(rows.find_connection(&key).await.unwrap(), None);
+}
+
+fn rotation(key: &CredentialKey, fingerprint: &[u8]) -> Credential {
+    Credential {
+        version: 2,
+        ..credential(key, fingerprint)
+    }
 }
 
 async fn insert(rows: &dyn TenantStore, key: &CredentialKey, fingerprint: &[u8]) {

@@ -28,8 +28,10 @@ macro_rules! contract_suite {
         $crate::contract_suite! { @modules $make;
             api_tokens: finds_lists_and_deletes, refuses_a_taken_id_or_mac;
             connections: finds_and_lists_what_was_written, keeps_every_standing_and_reason;
-            credentials: replacing_counts_on, replacing_writes_the_connection_with_it,
-                finds_and_lists_every_field, i30_a122_rotates_by_the_fingerprint_alone,
+            credentials: replacing_writes_exactly_the_version_given,
+                one_of_many_replacements_of_one_version_wins,
+                replacing_writes_the_connection_with_it,
+                finds_and_lists_every_field, i30_a122_rotates_by_the_fingerprint,
                 i30_a_rotation_of_another_fingerprint_writes_nothing,
                 i30_one_of_many_rotations_wins, ends_only_what_was_seen,
                 refuses_a_server_that_is_not_there;

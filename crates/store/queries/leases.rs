@@ -1,0 +1,50 @@
+//! Statements of leases. The time is given, and was read in the same transaction.
+
+use sqlx::{Result, query, query_scalar};
+
+use super::Db;
+use super::key::Key;
+
+pub(crate) async fn acquire(
+    db: &mut Db,
+    key: Key<'_>,
+    owner: &str,
+    now_ms: i64,
+    expires_at_ms: i64,
+) -> Result<Option<i64>> {
+    query_scalar!(
+        "INSERT INTO leases (tenant_id, server_id, user_id, account, owner, epoch, expires_at_ms)
+         VALUES ($1, $2, $3, $4, $5, 1, $7)
+         ON CONFLICT (tenant_id, server_id, user_id, account) DO UPDATE SET
+             owner = excluded.owner, epoch = leases.epoch + 1,
+             expires_at_ms = excluded.expires_at_ms
+         WHERE leases.expires_at_ms <= $6
+         RETURNING epoch AS \"epoch!: i64\"",
+        key.tenant,
+        key.server,
+        key.user,
+        key.account,
+        owner,
+        now_ms,
+        expires_at_ms
+    )
+    .fetch_optional(db)
+    .await
+}
+
+pub(crate) async fn release(db: &mut Db, key: Key<'_>, owner: &str, epoch: i64) -> Result<()> {
+    query!(
+        "UPDATE leases SET expires_at_ms = 0
+         WHERE tenant_id = $1 AND server_id = $2 AND user_id = $3 AND account = $4
+             AND owner = $5 AND epoch = $6",
+        key.tenant,
+        key.server,
+        key.user,
+        key.account,
+        owner,
+        epoch
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
