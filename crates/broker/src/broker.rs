@@ -17,9 +17,10 @@ use url::Url;
 
 use crate::cache::{Cache, Held, Known};
 use crate::flight::Flights;
-use crate::record::{Tokens, UnknownShape};
+use crate::pause::Pauses;
+use crate::record::{RecordError, Tokens};
 use crate::refresh::Landed;
-use crate::sign_in::Ended;
+use crate::sign_in::Ending;
 use crate::ticket::Tickets;
 use crate::{TokenMark, Vault, VaultError};
 
@@ -67,7 +68,8 @@ pub(crate) struct Inner {
     pub(crate) cache: Cache,
     pub(crate) flights: Flights<CredentialKey, Landed>,
     pub(crate) tickets: Tickets,
-    pub(crate) endings: Mutex<HashMap<SignInId, watch::Sender<Option<Ended>>>>,
+    pub(crate) pauses: Pauses,
+    pub(crate) endings: Mutex<HashMap<SignInId, Ending>>,
     pub(crate) closed: watch::Sender<bool>,
 }
 
@@ -82,7 +84,7 @@ pub enum HoldError {
         #[source]
         source: InvalidHeaderValue,
     },
-    /// The sealed part has another shape.
+    /// The sealed part has another shape, or is about another row.
     #[error("a sealed record cannot be read")]
     Shape {
         /// The cause.
@@ -96,6 +98,9 @@ pub enum HoldError {
         #[source]
         source: StoreError,
     },
+    /// The work broke off.
+    #[error("the work broke off; see the log")]
+    BrokeOff,
     /// The seal does not open.
     #[error("could not open or seal a credential")]
     Vault {
@@ -105,8 +110,8 @@ pub enum HoldError {
     },
 }
 
-impl From<UnknownShape> for HoldError {
-    fn from(source: UnknownShape) -> Self {
+impl From<RecordError> for HoldError {
+    fn from(source: RecordError) -> Self {
         Self::Shape {
             source: Box::new(source),
         }
@@ -137,6 +142,7 @@ impl Broker {
                 cache: Cache::default(),
                 flights,
                 tickets: Tickets::default(),
+                pauses: Pauses::default(),
                 endings: Mutex::default(),
                 closed: watch::channel(false).0,
             }),
@@ -216,8 +222,8 @@ impl Inner {
         Ok(Arc::new(Held { row, header, mark }))
     }
 
-    /// The tokens of a stored credential. Fails where the server was repointed in the database,
-    /// since its origin is part of the seal (A205).
+    /// The tokens of a stored credential. Fails where the server, or an address the tokens are sent
+    /// to, was repointed in the database, since they are part of the seal (A205).
     pub(crate) async fn unseal(
         &self,
         server: &Server,
@@ -229,7 +235,7 @@ impl Inner {
             .vault
             .open_record(&row.key.tenant, &context, &row.sealed)
             .await?;
-        Ok(Tokens::from_bytes(&opened)?)
+        Ok(Tokens::from_bytes(&opened, row)?)
     }
 
     /// Seals `tokens` into `row`, whose version and issuer are those to be stored.
@@ -240,7 +246,7 @@ impl Inner {
         tokens: &Tokens,
     ) -> Result<(), HoldError> {
         let context = credential_context(server, row);
-        let plain = tokens.to_bytes()?;
+        let plain = tokens.to_bytes(row)?;
         row.sealed = self
             .parts
             .vault

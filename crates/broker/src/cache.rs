@@ -126,8 +126,8 @@ pub(crate) mod tests {
         }
     }
 
-    fn held(life: Option<i64>) -> Held {
-        let row = Credential {
+    pub(crate) fn credential(life: Option<i64>) -> Credential {
+        Credential {
             key: key(),
             version: 1,
             fingerprint: vec![1],
@@ -142,9 +142,12 @@ pub(crate) mod tests {
             expires_at: life.map(|life| Timestamp::from_secs(1_000 + life)),
             is_refreshable: true,
             sealed: Vec::new(),
-        };
+        }
+    }
+
+    fn held(life: Option<i64>) -> Held {
         Held {
-            row,
+            row: credential(life),
             header: HeaderValue::from_static("Bearer x"),
             mark: TokenMark([0; 32]),
         }

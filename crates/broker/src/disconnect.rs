@@ -1,9 +1,12 @@
 //! Disconnecting: the end here first, then at the issuer (K10).
 
-use claviger_model::{Connection, Reason, Server, Standing, UserId};
-use claviger_store::Guarded;
+use std::sync::Arc;
 
-use crate::broker::key_of;
+use claviger_model::{Connection, CredentialKey, Reason, Server, Standing, UserId};
+use claviger_store::Guarded;
+use tokio::sync::oneshot;
+
+use crate::broker::{Inner, key_of};
 use crate::{Broker, HoldError};
 
 /// What disconnecting did.
@@ -38,44 +41,61 @@ impl Broker {
         server: &Server,
         user: &UserId,
     ) -> Result<Disconnected, HoldError> {
-        let inner = &self.inner;
         let key = key_of(server, user);
+        let (send, receive) = oneshot::channel();
+        let (inner, server) = (Arc::clone(&self.inner), server.clone());
+        // What was ended here must also be revoked there, even if nobody waits to hear of it.
+        self.inner.parts.tasks.spawn(
+            "disconnect",
+            Box::pin(async move {
+                drop(send.send(inner.disconnect(&server, &key).await));
+            }),
+        );
+        receive.await.unwrap_or(Err(HoldError::BrokeOff))
+    }
+}
+
+// === impl Inner ===
+
+impl Inner {
+    async fn disconnect(
+        &self,
+        server: &Server,
+        key: &CredentialKey,
+    ) -> Result<Disconnected, HoldError> {
         let connection = Connection {
             key: key.clone(),
             standing: Standing::NeedsSignIn,
             reason: Some(Reason::Disconnected),
             challenge: None,
             step_ups: 0,
-            updated_at: inner.parts.clock.now(),
+            updated_at: self.parts.clock.now(),
         };
+        let rows = self.rows(key);
         loop {
-            let rows = inner.rows(&key);
-            let Some(row) = rows.find_credential(&key).await? else {
+            let Some(row) = rows.find_credential(key).await? else {
                 return Ok(Disconnected {
                     ended_here: false,
                     at_issuer: AtIssuer::NothingToRevoke,
                 });
             };
             // A credential that cannot be opened can be ended all the same.
-            let tokens = inner.unseal(server, &row).await;
-            match rows
-                .end_credential(&key, &row.fingerprint, &connection)
-                .await?
-            {
+            let tokens = self.unseal(server, &row).await;
+            let ended = rows.end_credential(key, &row.fingerprint, &connection);
+            if ended.await? == Guarded::Superseded {
                 // A refresh came in between: what it stored is what has to go.
-                Guarded::Superseded => {}
-                Guarded::Written(_) => {
-                    inner.cache.invalidate();
-                    let at_issuer = match tokens {
-                        Ok(tokens) => inner.revoke(server, &row, &tokens).await,
-                        Err(error) => AtIssuer::Failed(error.to_string()),
-                    };
-                    return Ok(Disconnected {
-                        ended_here: true,
-                        at_issuer,
-                    });
-                }
+                continue;
             }
+            self.cache.invalidate();
+            self.pauses.forget(key);
+            let at_issuer = match tokens {
+                Ok(tokens) => self.revoke(server, &row, &tokens).await,
+                Err(error) => AtIssuer::Failed(error.to_string()),
+            };
+            return Ok(Disconnected {
+                ended_here: true,
+                at_issuer,
+            });
         }
     }
 }

@@ -89,6 +89,7 @@ mod tests {
     use core::sync::atomic::{AtomicU32, Ordering};
 
     use claviger_testkit::TokioTasks;
+    use futures_util::FutureExt as _;
     use tokio::sync::Notify;
 
     use super::*;
@@ -131,7 +132,7 @@ mod tests {
         {
             let waiting = flights.fly(&1, "test", || Box::pin(async { 0 }));
             let mut waiting = core::pin::pin!(waiting);
-            assert!(futures_util::poll!(waiting.as_mut()).is_pending());
+            assert!(waiting.as_mut().now_or_never().is_none());
         }
         opened.notify_one();
         let mut landing = landing;

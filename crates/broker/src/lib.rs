@@ -13,13 +13,16 @@ pub use standing::Status;
 pub use step::{Step, StepKind, StepSink};
 pub use vault::{Vault, VaultError};
 
+mod answered;
 mod attach;
 mod broker;
 mod cache;
 mod disconnect;
 mod engine;
 mod flight;
+mod keep;
 mod link;
+mod pause;
 mod record;
 mod refresh;
 mod refuse;

@@ -10,6 +10,7 @@ use http::StatusCode;
 
 use crate::broker::key_of;
 use crate::cache::Held;
+use crate::refresh::Seen;
 use crate::serve::{Chain, attachment, broken, can_renew};
 use crate::{Attachment, Broker, Missing, Refusal};
 
@@ -49,15 +50,11 @@ impl Broker {
                     .await
             }
             None if settings.grant == Grant::ClientCredentials && used.mark.is_none() => {
-                self.note(
-                    &key,
-                    Standing::NeverConnected,
-                    None,
-                    &challenge,
-                    lacks_scope,
-                )
-                .await;
-                let landed = inner.obtain(server, settings, &key).await;
+                let standing = Standing::NeverConnected;
+                self.note(&key, standing, None, &challenge, lacks_scope)
+                    .await;
+                let seen = Seen::default();
+                let landed = inner.renew_patiently(server, settings, &key, seen).await;
                 self.settle(server, &key, landed)
             }
             None => {
@@ -81,9 +78,12 @@ impl Broker {
         let now = self.inner.parts.clock.now();
         // A token may live for less than a minute; then its own end says whether it is old.
         let ended = held.row.expires_at.is_some_and(|end| end <= now);
-        let is_young = now.since(held.row.obtained_at) < TOO_YOUNG_TO_BE_OLD && !ended;
+        // A132: a clock that was set back says nothing about its age.
+        let age = now.since(held.row.obtained_at);
+        let is_young = (0..TOO_YOUNG_TO_BE_OLD).contains(&age) && !ended;
         if can_renew(held, settings) && !is_young {
-            let landed = self.inner.renew(server, settings, key, held).await;
+            let (inner, seen) = (&self.inner, Seen::of(&held.row));
+            let landed = inner.renew_patiently(server, settings, key, seen).await;
             return self.settle(server, key, landed);
         }
         let reason = if is_young && can_renew(held, settings) {
@@ -141,7 +141,8 @@ impl Broker {
         self.note(key, Standing::NeedsScopes, reason, &challenge, true)
             .await;
         if settings.grant == Grant::ClientCredentials {
-            let landed = self.inner.obtain(server, settings, key).await;
+            let (inner, seen) = (&self.inner, Seen::of(&held.row));
+            let landed = inner.renew_patiently(server, settings, key, seen).await;
             return self.settle(server, key, landed);
         }
         let link = self.link(key);
@@ -157,20 +158,25 @@ impl Broker {
         challenge: &BearerChallenge,
         insufficient_scope: bool,
     ) {
-        let step_ups = self
-            .connection(key)
-            .await
-            .map_or(0, |connection| connection.step_ups);
+        let before = self.connection(key).await;
+        let challenge = Some(PendingChallenge {
+            resource_metadata: challenge.resource_metadata.clone(),
+            scope: challenge.scope.clone(),
+            insufficient_scope,
+        });
+        if before.as_ref().is_some_and(|before| {
+            (before.standing, before.reason) == (standing, reason) && before.challenge == challenge
+        }) {
+            // A client that tries on and on must not make us write on and on.
+            return;
+        }
         let connection = Connection {
             key: key.clone(),
             standing,
             reason,
-            challenge: Some(PendingChallenge {
-                resource_metadata: challenge.resource_metadata.clone(),
-                scope: challenge.scope.clone(),
-                insufficient_scope,
-            }),
-            step_ups: step_ups + u32::from(insufficient_scope),
+            challenge,
+            // C-66: counted when a sign-in did not help, not whenever a call is refused.
+            step_ups: before.map_or(0, |before| before.step_ups),
             updated_at: self.inner.parts.clock.now(),
         };
         if let Err(error) = self.inner.rows(key).update_connection(&connection).await {

@@ -11,7 +11,7 @@ use http::{HeaderName, HeaderValue};
 
 use crate::broker::{Inner, key_of, origin_of};
 use crate::cache::{Age, Held};
-use crate::refresh::Landed;
+use crate::refresh::{Landed, Seen};
 use crate::{Attach, Attachment, Broker, HoldError, Missing, Refusal};
 
 /// What a caller is told to wait when an issuer does not answer, in seconds.
@@ -75,13 +75,15 @@ impl Broker {
             Age::Fresh => Ok(attachment(&held)),
             Age::Aging => {
                 // Served while it is refreshed; nobody waits for what still works.
-                if can_renew(&held, settings) {
-                    drop(inner.start_renewal(server, settings, &key, &held));
+                let seen = Seen::of(&held.row);
+                if can_renew(&held, settings) && inner.paused(&key, &seen).is_none() {
+                    drop(inner.start_renewal(server, settings, &key, seen));
                 }
                 Ok(attachment(&held))
             }
             Age::Expired if can_renew(&held, settings) => {
-                let landed = inner.renew(server, settings, &key, &held).await;
+                let seen = Seen::of(&held.row);
+                let landed = inner.renew_patiently(server, settings, &key, seen).await;
                 self.settle(server, &key, landed)
             }
             Age::Expired => Err(self.needs_sign_in(server, &key, Some(Reason::Expired))),

@@ -1,8 +1,11 @@
 //! How a user stands with a server, in the words everybody uses.
 
-use claviger_model::{Auth, Connection, Credential, Reason, Server, Standing, Timestamp, UserId};
+use claviger_model::{
+    Auth, Connection, Credential, CredentialKey, Reason, Server, Standing, Timestamp, UserId,
+};
 
-use crate::broker::key_of;
+use crate::broker::{Inner, key_of};
+use crate::refresh::Seen;
 use crate::{Broker, HoldError};
 
 /// A credential that ends within this many seconds, and cannot be refreshed, is `expiring`.
@@ -24,17 +27,56 @@ pub struct Status {
 impl Broker {
     /// How `user` stands with `server`, from the database.
     pub async fn status(&self, server: &Server, user: &UserId) -> Result<Status, HoldError> {
-        let key = key_of(server, user);
-        let rows = self.inner.rows(&key);
-        let credential = rows.find_credential(&key).await?;
-        let connection = rows.find_connection(&key).await?;
-        let now = self.inner.parts.clock.now();
-        let (standing, reason) = judge(&server.auth, credential.as_ref(), connection.as_ref(), now);
+        self.inner.status(server, &key_of(server, user)).await
+    }
+}
+
+// === impl Inner ===
+
+impl Inner {
+    pub(crate) async fn status(
+        &self,
+        server: &Server,
+        key: &CredentialKey,
+    ) -> Result<Status, HoldError> {
+        let rows = self.rows(key);
+        let credential = rows.find_credential(key).await?;
+        let connection = rows.find_connection(key).await?;
+        let now = self.parts.clock.now();
+        let (mut standing, reason) =
+            judge(&server.auth, credential.as_ref(), connection.as_ref(), now);
+        // Never written down: it is over as soon as the issuer answers.
+        if standing == Standing::Connected
+            && let Some(held) = &credential
+            && held.expires_at.is_some_and(|end| end <= now)
+            && self.pauses.is_unreachable(key, &Seen::of(held))
+        {
+            standing = Standing::Unreachable;
+        }
         Ok(Status {
             standing,
             reason,
             credential,
         })
+    }
+}
+
+/// Whether what was written asks for something a credential that is there does not give. A note
+/// that there is no credential may have been written a moment after a sign-in stored one.
+pub(crate) fn asks_for_more(connection: &Connection) -> bool {
+    match connection.standing {
+        Standing::Misconfigured | Standing::NeedsScopes => true,
+        Standing::NeedsSignIn => matches!(
+            connection.reason,
+            Some(
+                Reason::ClientRefused
+                    | Reason::Expired
+                    | Reason::FreshTokenRefused
+                    | Reason::IssuerChanged
+                    | Reason::ScopesMissing
+            )
+        ),
+        _ => false,
     }
 }
 
@@ -58,16 +100,8 @@ fn judge(
             Some(said) => said,
         };
     };
-    if let Some((standing, reason)) = said
-        && matches!(
-            standing,
-            Standing::Misconfigured
-                | Standing::NeedsScopes
-                | Standing::NeedsSignIn
-                | Standing::Unreachable
-        )
-    {
-        return (standing, reason);
+    if let Some(connection) = connection.filter(|one| asks_for_more(one)) {
+        return (connection.standing, connection.reason);
     }
     match credential.expires_at {
         Some(end) if !credential.is_refreshable && end <= now => {
@@ -152,7 +186,6 @@ mod tests {
             Standing::Misconfigured,
             Standing::NeedsScopes,
             Standing::NeedsSignIn,
-            Standing::Unreachable,
         ] {
             let said = connection(standing, Some(Reason::ScopesMissing));
             assert_eq!(judge(Some(credential(None, true)), Some(said)).0, standing);
@@ -167,6 +200,27 @@ mod tests {
             judge(&oauth(), None, Some(&said), now).0,
             Standing::NeverConnected
         );
+    }
+
+    #[test]
+    fn m5_a_note_that_nothing_is_held_does_not_outlive_a_sign_in() {
+        let now = Timestamp::from_secs(0);
+        for reason in [
+            None,
+            Some(Reason::Disconnected),
+            Some(Reason::RefreshRefused),
+        ] {
+            let said = connection(Standing::NeedsSignIn, reason);
+            let held = credential(None, true);
+            assert_eq!(
+                judge(&oauth(), Some(&held), Some(&said), now),
+                (Standing::Connected, None)
+            );
+            assert_eq!(
+                judge(&oauth(), None, Some(&said), now),
+                (Standing::NeedsSignIn, reason)
+            );
+        }
     }
 
     #[test]

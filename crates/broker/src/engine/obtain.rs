@@ -7,12 +7,13 @@ use claviger_client::{
     Tokens as Obtained, choose_scopes, client_credentials,
 };
 use claviger_model::{
-    Connection, Credential, CredentialKey, OauthSettings, RegistrationId, Server, Standing,
+    Connection, Credential, CredentialKey, OauthSettings, RegistrationId, Server,
 };
 use claviger_wire::ScopeSet;
 
 use super::look::LookError;
 use crate::HoldError;
+use crate::answered::Answered;
 use crate::broker::{Inner, reach_of};
 use crate::cache::Held;
 use crate::record::Tokens;
@@ -30,10 +31,10 @@ impl Inner {
         key: &CredentialKey,
         before: Option<&Held>,
     ) -> Result<Landed, HoldError> {
-        let challenge = self
-            .connection(key)
-            .await?
-            .and_then(|connection| connection.challenge);
+        let connection = self.connection(key).await?;
+        let challenge = connection
+            .as_ref()
+            .and_then(|connection| connection.challenge.clone());
         let preferred = before.map(|held| held.row.issuer.clone());
         let mut unheard = |_step| {};
         let asked = challenge.as_ref();
@@ -70,14 +71,18 @@ impl Inner {
         let answer = self.run(&mut errand, &reach_of(server), &mut unheard).await;
         match answer {
             Ok(obtained) => {
-                let asked = scopes.unwrap_or_default();
-                self.keep_own(server, key, &discovered, registration, asked, obtained)
+                let own = Own {
+                    registration,
+                    asked: scopes.unwrap_or_default(),
+                    obtained,
+                };
+                self.keep_own(server, key, &discovered, own, connection)
                     .await
             }
-            Err(ClientCredentialsError::Unreachable { .. }) => Ok(Landed::Unreachable {
-                retry_after_s: None,
-            }),
-            Err(error) => Ok(Landed::Misconfigured(error.to_string())),
+            Err(error) => {
+                tracing::warn!(server = %server.slug, error = %Chain(&error), "no credential could be obtained");
+                Ok(refused(&error))
+            }
         }
     }
 
@@ -102,55 +107,65 @@ impl Inner {
         server: &Server,
         key: &CredentialKey,
         discovered: &Discovered,
-        registration: RegistrationId,
-        scopes_requested: ScopeSet,
-        obtained: Obtained,
+        own: Own,
+        before: Option<Connection>,
     ) -> Result<Landed, HoldError> {
+        let obtained = own.obtained;
         let tokens = Tokens {
             access: obtained.access_token,
             refresh: None,
         };
-        let rows = self.rows(key);
-        let version = rows
-            .find_credential(key)
-            .await?
-            .map_or(0, |row| row.version)
-            + 1;
         let resource = self.parts.quirks.of(discovered.issuer_id());
         let resource = resource
             .resource(discovered.resource.as_str())
             .unwrap_or_default();
         let mut row = Credential {
             key: key.clone(),
-            version,
+            version: 0,
             fingerprint: self.fingerprint(&tokens),
             issuer: discovered.issuer.issuer.clone(),
             token_endpoint: discovered.issuer.token_endpoint.clone(),
             revocation_endpoint: discovered.issuer.revocation_endpoint.clone(),
             resource: resource.to_owned(),
-            registration: Some(registration),
-            scopes_requested,
+            registration: Some(own.registration),
+            scopes_requested: own.asked,
             scopes_granted: obtained.scopes_granted,
             obtained_at: obtained.obtained_at,
             expires_at: obtained.expires_at,
             is_refreshable: false,
             sealed: Vec::new(),
         };
-        self.seal_into(server, &mut row, &tokens).await?;
-        let connection = Connection {
-            key: key.clone(),
-            standing: Standing::Connected,
-            reason: None,
-            challenge: None,
-            step_ups: 0,
-            updated_at: self.parts.clock.now(),
-        };
-        rows.replace_credential(&row, &connection).await?;
-        let seen = self.cache.epoch();
+        let answered = before.map(Answered::by_connection).unwrap_or_default();
+        let connection = answered.connection(&row, self.parts.clock.now());
+        let epoch = self.cache.epoch();
+        self.replace(server, &mut row, &tokens, &connection).await?;
         let held = self.held(row, &tokens)?;
-        self.cache.keep(key, Some(Arc::clone(&held)), seen);
+        self.cache.keep(key, Some(Arc::clone(&held)), epoch);
         Ok(Landed::Fresh(held))
     }
+}
+
+struct Own {
+    registration: RegistrationId,
+    asked: ScopeSet,
+    obtained: Obtained,
+}
+
+/// Q07: an issuer in trouble is no reason to change a setting.
+fn refused(error: &ClientCredentialsError) -> Landed {
+    let is_transient = match error {
+        ClientCredentialsError::Refused { refusal } => {
+            refusal.status >= 500 || refusal.status == 429 || refusal.code.is_none()
+        }
+        ClientCredentialsError::Answer { .. } | ClientCredentialsError::Unreachable { .. } => true,
+        _ => false,
+    };
+    if is_transient {
+        return Landed::Unreachable {
+            retry_after_s: None,
+        };
+    }
+    Landed::Misconfigured(error.to_string())
 }
 
 /// C-65: what was asked for before is asked for again.

@@ -129,7 +129,7 @@ impl Inner {
             .vault
             .open_record(&server.tenant, &context, &row.sealed)
             .await?;
-        let mut secrets = ClientSecrets::from_bytes(&opened)?;
+        let mut secrets = ClientSecrets::from_bytes(&opened, row)?;
         let mut private_key = None;
         if row.origin == RegistrationOrigin::Static {
             // A new secret in the settings counts at once; the old one is not kept anywhere.
@@ -202,7 +202,7 @@ impl Inner {
             client_secret: client.secret.clone().filter(|_| !is_static),
             registration_access_token: client.registration_access_token.clone(),
         };
-        let plain = secrets.to_bytes()?;
+        let plain = secrets.to_bytes(row)?;
         let context = registration_context(server, row);
         Ok(self
             .parts

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use claviger_client::{Refresh, RefreshError, Tokens as Obtained, refresh};
-use claviger_model::{Credential, OauthSettings, Server};
+use claviger_model::{Credential, OauthSettings, RegistrationOrigin, Server};
 
 use crate::HoldError;
 use crate::broker::{Inner, reach_of};
@@ -11,8 +11,13 @@ use crate::record::Tokens;
 
 /// What a refresh came to.
 pub(crate) enum Refreshed {
-    /// Our client is not known there any more; the grant may live.
-    Registration(String),
+    /// Our client is not known there any more; the grant may live. Curable where the next sign-in
+    /// makes or sends other client information.
+    ClientRefused { hint: String, is_curable: bool },
+    /// We cannot prove ourselves with what is set; nothing was sent.
+    Misconfigured(String),
+    /// There is nothing to refresh with.
+    NoRefreshToken,
     /// New tokens, sealed into the row that is to be stored.
     Renewed {
         row: Box<Credential>,
@@ -21,7 +26,11 @@ pub(crate) enum Refreshed {
     /// The refresh token is dead.
     Terminal,
     /// Later.
-    Transient { retry_after_s: Option<u32> },
+    Transient {
+        retry_after_s: Option<u32>,
+        /// The issuer may have rotated the token all the same.
+        may_have_arrived: bool,
+    },
 }
 
 // === impl Inner ===
@@ -36,7 +45,7 @@ impl Inner {
         tokens: &Tokens,
     ) -> Result<Refreshed, HoldError> {
         let Some(refresh_token) = tokens.refresh.clone() else {
-            return Ok(Refreshed::Terminal);
+            return Ok(Refreshed::NoRefreshToken);
         };
         let registration = match &held.registration {
             Some(id) => self.client_by_id(server, settings, id).await?,
@@ -44,8 +53,12 @@ impl Inner {
         };
         let Some(client) = registration else {
             let hint = "the client information of this credential is gone; sign in again";
-            return Ok(Refreshed::Registration(hint.to_owned()));
+            return Ok(Refreshed::ClientRefused {
+                hint: hint.to_owned(),
+                is_curable: true,
+            });
         };
+        let is_curable = client.origin != RegistrationOrigin::Static;
         let input = Refresh {
             issuer: held.issuer.clone(),
             token_endpoint: held.token_endpoint.clone(),
@@ -64,19 +77,23 @@ impl Inner {
             Ok(obtained) => self.renewed(server, held, obtained).await,
             Err(RefreshError::Terminal { .. }) => Ok(Refreshed::Terminal),
             Err(RefreshError::Transient {
-                cause, retry_after, ..
+                cause,
+                retry_after,
+                may_have_arrived,
             }) => {
                 tracing::warn!(server = %server.slug, issuer = %held.issuer, cause = %cause, "a refresh did not go through");
                 let seconds =
                     retry_after.map(|span| u32::try_from(span.as_secs()).unwrap_or(u32::MAX));
                 Ok(Refreshed::Transient {
                     retry_after_s: seconds,
+                    may_have_arrived,
                 })
             }
-            Err(error) => Ok(Refreshed::Registration(format!(
-                "{error}; sign in again with `claviger login {}`",
-                server.slug
-            ))),
+            Err(error @ RefreshError::Registration { .. }) => Ok(Refreshed::ClientRefused {
+                hint: format!("{error}; set its client id and secret anew"),
+                is_curable,
+            }),
+            Err(error) => Ok(Refreshed::Misconfigured(error.to_string())),
         }
     }
 

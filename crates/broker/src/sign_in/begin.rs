@@ -14,7 +14,9 @@ use super::flight_record::FlightRecord;
 use crate::broker::{Inner, key_of};
 use crate::cache::{Age, Held};
 use crate::engine::{LookError, Prepared};
-use crate::refresh::Landed;
+use crate::refresh::{Landed, Seen};
+use crate::serve::Chain;
+use crate::standing::asks_for_more;
 use crate::step::StepSink;
 use crate::{Broker, HoldError};
 
@@ -152,7 +154,15 @@ impl Broker {
         let key = key_of(server, user);
         self.make_way(&key, begin.start_over).await?;
         let connection = inner.connection(&key).await?;
-        let held = inner.reread(server, &key).await?;
+        let held = match inner.reread(server, &key).await {
+            Ok(held) => held,
+            Err(HoldError::Store { source }) => return Err(source.into()),
+            // What cannot be opened is of no use; signing in anew is the way out.
+            Err(error) => {
+                tracing::warn!(server = %server.slug, error = %Chain(&error), "what is stored cannot be opened");
+                None
+            }
+        };
         if !begin.force
             && inner
                 .is_usable(server, settings, &key, held.as_deref(), connection.as_ref())
@@ -161,7 +171,8 @@ impl Broker {
             return Ok(Begun::Connected);
         }
         if settings.grant == Grant::ClientCredentials {
-            return landed(inner.obtain(server, settings, &key).await);
+            let seen = held.map(|held| Seen::of(&held.row)).unwrap_or_default();
+            return landed(inner.renew(server, settings, &key, seen).await);
         }
         let challenge = connection.and_then(|connection| connection.challenge);
         let asked_before = held.map(|held| held.row.clone());
@@ -193,13 +204,10 @@ impl Broker {
             return Ok(());
         };
         if !start_over {
-            return Err(BeginError::InFlight {
-                id: open.id,
-                since_s: now.since(open.created_at).max(0),
-            });
+            return Err(inner.in_flight(&open));
         }
         let ended = Ended::new(Outcome::Cancelled, "another sign-in was begun in its place");
-        inner.end(&open.id, ended).await;
+        inner.end(&key.tenant, &open.id, ended).await;
         Ok(())
     }
 }
@@ -220,21 +228,16 @@ impl Inner {
         let Some(held) = held else {
             return false;
         };
-        let wants = connection.is_some_and(|connection| {
-            matches!(
-                connection.standing,
-                Standing::NeedsScopes | Standing::NeedsSignIn
-            )
-        });
-        if wants {
+        if connection.is_some_and(asks_for_more) {
             return false;
         }
         if held.age(self.parts.clock.now(), 0) != Age::Expired {
             return true;
         }
+        let seen = Seen::of(&held.row);
         held.row.is_refreshable
             && matches!(
-                self.renew(server, settings, key, held).await,
+                self.renew(server, settings, key, seen).await,
                 Landed::Fresh(_)
             )
     }
@@ -271,14 +274,30 @@ impl Inner {
             expires_at: now.plus(STATE_TTL),
             outcome: None,
         };
-        match self.rows(key).insert_sign_in(&sign_in).await {
-            Ok(()) => Ok(Started {
-                id,
-                authorization_url: prepared.authorization_url,
-            }),
-            // Somebody was faster between our look and our write.
-            Err(StoreError::Conflict) => Err(BeginError::InFlight { id, since_s: 0 }),
+        let rows = self.rows(key);
+        match rows.insert_sign_in(&sign_in).await {
+            Ok(()) => {
+                self.remember_whose(&key.tenant, &id);
+                Ok(Started {
+                    id,
+                    authorization_url: prepared.authorization_url,
+                })
+            }
+            // Somebody was faster between our look and our write; it may have ended since.
+            Err(StoreError::Conflict) => {
+                let open = rows.find_open_sign_in(key, now).await?;
+                Err(self.in_flight(&open.unwrap_or(sign_in)))
+            }
             Err(error) => Err(error.into()),
+        }
+    }
+
+    fn in_flight(&self, open: &SignIn) -> BeginError {
+        self.remember_whose(&open.key.tenant, &open.id);
+        let now = self.parts.clock.now();
+        BeginError::InFlight {
+            id: open.id.clone(),
+            since_s: now.since(open.created_at).max(0),
         }
     }
 

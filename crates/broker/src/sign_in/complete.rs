@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use claviger_crypto::Secret;
-use claviger_model::{Outcome, Server, ServerId, SignIn};
+use claviger_model::{Auth, CredentialKey, Outcome, Server, ServerId, SignIn};
 use claviger_wire::Callback;
 use tokio::sync::oneshot;
 
@@ -47,6 +47,7 @@ impl Broker {
             return Completed::NotOurs;
         };
         let (send, receive) = oneshot::channel();
+        let taken = (sign_in.key.tenant.clone(), sign_in.id.clone());
         let work = finish(
             Arc::clone(inner),
             sign_in,
@@ -67,10 +68,13 @@ impl Broker {
                 ended,
                 server: Box::new(row),
             },
-            Err(_panicked) => Completed::Ended {
-                ended: Ended::new(Outcome::Failed, "something went wrong here"),
-                server: Box::new(row),
-            },
+            Err(_panicked) => {
+                let failed = Ended::new(Outcome::Failed, "something went wrong here");
+                Completed::Ended {
+                    ended: inner.end(&taken.0, &taken.1, failed).await,
+                    server: Box::new(row),
+                }
+            }
         }
     }
 }
@@ -103,6 +107,24 @@ impl Inner {
     }
 }
 
+impl Inner {
+    /// What was held before a sign-in that failed is as good as it was.
+    async fn standing_as_before(
+        &self,
+        server: &Server,
+        key: &CredentialKey,
+        ended: Ended,
+    ) -> Ended {
+        match self.status(server, key).await {
+            Ok(status) if status.credential.is_some() => Ended {
+                standing: status.standing,
+                ..ended
+            },
+            _ => ended,
+        }
+    }
+}
+
 async fn finish(
     inner: Arc<Inner>,
     sign_in: SignIn,
@@ -119,13 +141,17 @@ async fn finish(
         }
         Err(ended) => ended,
     };
+    let ended = match ended.outcome {
+        Outcome::Success => ended,
+        _ => inner.standing_as_before(&server, &sign_in.key, ended).await,
+    };
     tracing::info!(
         server = %server.slug,
         outcome = ?ended.outcome,
-        message = ended.message.as_deref().unwrap_or(""),
+        why = ended.message.as_deref().unwrap_or(""),
         "a sign-in ended"
     );
-    inner.end(&sign_in.id, ended).await
+    inner.end(&sign_in.key.tenant, &sign_in.id, ended).await
 }
 
 /// That the callback belongs to this server and this browser.
@@ -140,6 +166,9 @@ async fn prove(
     // A079: a hostile issuer may send the browser on to an honest one with our `state`.
     if server.id != *arrived_at {
         return Err(failed("the answer arrived at another server's address"));
+    }
+    if !matches!(server.auth, Auth::Oauth(_)) {
+        return Err(failed("the server is set to need no sign-in any more"));
     }
     if !server.enabled {
         return Err(failed("the server is switched off"));

@@ -26,6 +26,13 @@ pub struct Ended {
     pub steps: Vec<Step>,
 }
 
+/// A sign-in this process knows of, and its end once there is one.
+#[derive(Debug)]
+pub(crate) struct Ending {
+    tenant: TenantId,
+    told: watch::Sender<Option<Ended>>,
+}
+
 /// How often the database is asked whether another process finished a sign-in.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -71,13 +78,15 @@ impl Broker {
     /// Waits for the end of a sign-in, at most as long as a person has for it.
     pub async fn ended(&self, id: &SignInId) -> Ended {
         let inner = &self.inner;
+        let tenant = inner.whose(id);
         let timeout = u64::from(inner.parts.settings.sign_in_timeout_s) * 1_000;
         let began = inner.parts.clock.monotonic_ms();
-        let mut ending = inner.ending(id);
+        let mut ending = inner.ending(&tenant, id);
         let mut closed = inner.closed.subscribe();
         loop {
             if *closed.borrow_and_update() {
-                return inner.end(id, Ended::of_outcome(Outcome::Cancelled)).await;
+                let cancelled = Ended::of_outcome(Outcome::Cancelled);
+                return inner.end(&tenant, id, cancelled).await;
             }
             if let Some(ended) = ending.borrow_and_update().clone() {
                 return ended;
@@ -88,7 +97,7 @@ impl Broker {
                 },
                 _closing = closed.changed() => {}
                 () = inner.parts.clock.sleep(LOOK) => {
-                    if let Some(outcome) = inner.outcome_elsewhere(id).await {
+                    if let Some(outcome) = inner.outcome_elsewhere(&tenant, id).await {
                         return Ended::of_outcome(outcome);
                     }
                 }
@@ -97,7 +106,7 @@ impl Broker {
                 let timed_out = Ended::of_outcome(Outcome::TimedOut).with_hint(Some(
                     "start it again when you are at the browser".to_owned(),
                 ));
-                return inner.end(id, timed_out).await;
+                return inner.end(&tenant, id, timed_out).await;
             }
         }
     }
@@ -122,9 +131,8 @@ impl Broker {
         let Some(open) = inner.rows(&key).find_open_sign_in(&key, now).await? else {
             return Ok(false);
         };
-        inner
-            .end(&open.id, Ended::of_outcome(Outcome::Cancelled))
-            .await;
+        let cancelled = Ended::of_outcome(Outcome::Cancelled);
+        inner.end(&key.tenant, &open.id, cancelled).await;
         Ok(true)
     }
 
@@ -134,7 +142,8 @@ impl Broker {
         self.inner.parts.tasks.spawn(
             "cancel sign-in",
             Box::pin(async move {
-                inner.end(&id, Ended::of_outcome(Outcome::Cancelled)).await;
+                let cancelled = Ended::of_outcome(Outcome::Cancelled);
+                inner.end(&inner.whose(&id), &id, cancelled).await;
             }),
         );
     }
@@ -148,27 +157,44 @@ impl Broker {
 // === impl Inner ===
 
 impl Inner {
-    fn ending(&self, id: &SignInId) -> watch::Receiver<Option<Ended>> {
+    /// Whose sign-in it is, as far as this process knows.
+    fn whose(&self, id: &SignInId) -> TenantId {
+        let endings = self.endings.lock().unwrap_or_else(PoisonError::into_inner);
+        endings
+            .get(id)
+            .map_or_else(TenantId::default_tenant, |ending| ending.tenant.clone())
+    }
+
+    /// Remembers whose sign-in it is, so that it can be asked about by its id alone.
+    pub(crate) fn remember_whose(&self, tenant: &TenantId, id: &SignInId) {
+        drop(self.ending(tenant, id));
+    }
+
+    fn ending(&self, tenant: &TenantId, id: &SignInId) -> watch::Receiver<Option<Ended>> {
         let mut endings = self.endings.lock().unwrap_or_else(PoisonError::into_inner);
         // Ends that were told stay for a while, for whoever asks late ("just completed", M4).
         if endings.len() >= MOST_ENDINGS {
-            endings.retain(|_, ending| ending.borrow().is_none());
+            endings.retain(|_, ending| ending.told.borrow().is_none());
         }
-        endings
-            .entry(id.clone())
-            .or_insert_with(|| watch::channel(None).0)
-            .subscribe()
+        if endings.len() >= MOST_ENDINGS {
+            endings.retain(|_, ending| ending.told.receiver_count() > 0);
+        }
+        let ending = endings.entry(id.clone()).or_insert_with(|| Ending {
+            tenant: tenant.clone(),
+            told: watch::channel(None).0,
+        });
+        ending.told.subscribe()
     }
 
     /// Writes the end, once: whoever comes second learns what the first one wrote.
-    pub(crate) async fn end(&self, id: &SignInId, ended: Ended) -> Ended {
-        let rows = self.parts.store.tenant(&TenantId::default_tenant());
+    pub(crate) async fn end(&self, tenant: &TenantId, id: &SignInId, ended: Ended) -> Ended {
+        let rows = self.parts.store.tenant(tenant);
         let ended = match rows.end_sign_in(id, ended.outcome).await {
             Ok(true) => ended,
             Ok(false) => match self.published(id) {
                 Some(first) => first,
                 None => self
-                    .outcome_elsewhere(id)
+                    .outcome_elsewhere(tenant, id)
                     .await
                     .map_or(ended, Ended::of_outcome),
             },
@@ -177,21 +203,21 @@ impl Inner {
                 ended
             }
         };
-        self.publish(id, &ended);
+        self.publish(tenant, id, &ended);
         ended
     }
 
     fn published(&self, id: &SignInId) -> Option<Ended> {
         let endings = self.endings.lock().unwrap_or_else(PoisonError::into_inner);
-        endings.get(id)?.borrow().clone()
+        endings.get(id)?.told.borrow().clone()
     }
 
     /// Tells whoever waits, exactly once.
-    fn publish(&self, id: &SignInId, ended: &Ended) {
-        drop(self.ending(id));
+    fn publish(&self, tenant: &TenantId, id: &SignInId, ended: &Ended) {
+        self.remember_whose(tenant, id);
         let endings = self.endings.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(ending) = endings.get(id) {
-            ending.send_if_modified(|known| {
+            ending.told.send_if_modified(|known| {
                 let is_first = known.is_none();
                 if is_first {
                     *known = Some(ended.clone());
@@ -201,8 +227,8 @@ impl Inner {
         }
     }
 
-    async fn outcome_elsewhere(&self, id: &SignInId) -> Option<Outcome> {
-        let rows = self.parts.store.tenant(&TenantId::default_tenant());
+    async fn outcome_elsewhere(&self, tenant: &TenantId, id: &SignInId) -> Option<Outcome> {
+        let rows = self.parts.store.tenant(tenant);
         match rows.find_sign_in(id).await {
             Ok(found) => found?.outcome,
             Err(error) => {

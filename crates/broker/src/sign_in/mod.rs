@@ -3,6 +3,7 @@
 pub use begin::{Begin, BeginError, Begun, Started};
 pub use complete::Completed;
 pub use ended::Ended;
+pub(crate) use ended::Ending;
 
 mod begin;
 mod complete;

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use claviger_client::{PendingAuthorization, Redeem, RedeemError, Tokens as Obtained, redeem};
-use claviger_model::{Connection, Credential, CredentialKey, Outcome, Reason, Server, Standing};
+use claviger_model::{
+    Credential, CredentialKey, Outcome, RegistrationId, RegistrationOrigin, Server,
+};
 use claviger_wire::{Callback, ErrorCode};
 
 use super::Ended;
 use super::flight_record::FlightRecord;
 use crate::HoldError;
+use crate::answered::Answered;
 use crate::broker::{Inner, reach_of};
 use crate::record::Tokens;
 use crate::serve::Chain;
@@ -54,7 +57,11 @@ impl Inner {
                     )
                 }
             },
-            Err(error) => self.not_redeemed(server, key, record, &error).await,
+            Err(error) => {
+                let ours = pending.client.origin == RegistrationOrigin::Dynamic;
+                let registration = ours.then_some(&record.registration);
+                self.not_redeemed(server, key, registration, &error).await
+            }
         };
         Ended { steps, ..ended }
     }
@@ -71,11 +78,9 @@ impl Inner {
             access: obtained.access_token,
             refresh: obtained.refresh_token,
         };
-        let rows = self.rows(key);
-        let before = rows.find_credential(key).await?;
         let mut row = Credential {
             key: key.clone(),
-            version: before.as_ref().map_or(0, |row| row.version) + 1,
+            version: 0,
             fingerprint: self.fingerprint(&tokens),
             issuer: pending.issuer.clone(),
             token_endpoint: pending.token_endpoint.clone(),
@@ -89,38 +94,22 @@ impl Inner {
             is_refreshable: tokens.refresh.is_some(),
             sealed: Vec::new(),
         };
-        self.seal_into(server, &mut row, &tokens).await?;
-        let missing = record
-            .challenged
-            .as_ref()
-            .map(|challenged| challenged.minus(&row.scopes_granted))
-            .filter(|missing| !missing.is_empty());
-        // C-66: step-ups count on until one brings what was asked for.
-        let step_ups = match (&missing, self.connection(key).await?) {
-            (Some(_), Some(connection)) => connection.step_ups,
-            _ => 0,
+        let answered = Answered {
+            challenged: record.challenged.clone(),
+            step_ups: self
+                .connection(key)
+                .await?
+                .map_or(0, |connection| connection.step_ups),
         };
-        let standing = if missing.is_some() {
-            Standing::NeedsScopes
-        } else {
-            Standing::Connected
-        };
-        let connection = Connection {
-            key: key.clone(),
-            standing,
-            reason: missing.as_ref().map(|_| Reason::ScopesMissing),
-            challenge: None,
-            step_ups,
-            updated_at: self.parts.clock.now(),
-        };
-        rows.replace_credential(&row, &connection).await?;
+        let connection = answered.connection(&row, self.parts.clock.now());
+        self.replace(server, &mut row, &tokens, &connection).await?;
         // Whatever was read before is old now; the next request reads what was stored.
         self.cache.invalidate();
         self.tickets.forget(key);
         let mut ended = Ended::new(Outcome::Success, "");
-        ended.standing = standing;
+        ended.standing = connection.standing;
         // Q34: the issuer gave less; asking again would give the same.
-        ended.message = missing.map(|missing| {
+        ended.message = answered.missing(&row).map(|missing| {
             format!("signed in, but the issuer did not grant what the server asks for: {missing}")
         });
         Ok(ended)
@@ -130,14 +119,16 @@ impl Inner {
         &self,
         server: &Server,
         key: &CredentialKey,
-        record: &FlightRecord,
+        registered: Option<&RegistrationId>,
         error: &RedeemError,
     ) -> Ended {
         tracing::info!(server = %server.slug, error = %error, "a code was not redeemed");
-        if error.is_client_refused() {
-            // Q09: the next sign-in registers anew; nothing else is thrown away.
+        let registered = registered.filter(|_| error.is_client_refused());
+        if let Some(registration) = registered {
+            // Q09: the next sign-in registers anew; nothing else is thrown away, and a client the
+            // operator set is never registered anew.
             let rows = self.rows(key);
-            if let Err(error) = rows.retire_registration(&record.registration).await {
+            if let Err(error) = rows.retire_registration(registration).await {
                 tracing::warn!(error = %Chain(&error), "could not retire a registration");
             }
         }
@@ -149,17 +140,8 @@ impl Inner {
             _ => Outcome::Failed,
         };
         let mut ended = Ended::new(outcome, &error.to_string());
-        ended.hint = error
-            .is_client_refused()
-            .then(|| "start the sign-in again; Claviger registers anew".to_owned());
-        // What was held before is as good as it was.
-        if self.is_held(key).await {
-            ended.standing = Standing::Connected;
-        }
+        ended.hint =
+            registered.map(|_| "start the sign-in again; Claviger registers anew".to_owned());
         ended
-    }
-
-    async fn is_held(&self, key: &CredentialKey) -> bool {
-        matches!(self.rows(key).find_credential(key).await, Ok(Some(_)))
     }
 }

@@ -1,0 +1,101 @@
+//! Storing what an issuer gave: it may be the only copy, so it is tried for a while.
+
+use core::time::Duration;
+
+use claviger_model::{Connection, Credential, CredentialKey, Server};
+use claviger_store::StoreError;
+
+use crate::HoldError;
+use crate::broker::Inner;
+use crate::record::Tokens;
+use crate::serve::Chain;
+
+/// How long a new token is held in memory while the database does not take it.
+const KEEP_TRYING_MS: u64 = 300_000;
+
+/// How often a row may change between our look and our write. Each time somebody else was stored.
+pub(crate) const MOST_RACES: u32 = 32;
+
+// === impl Inner ===
+
+impl Inner {
+    /// Stores what a sign-in obtained in place of anything older. The version is part of the seal,
+    /// so it is sealed for the version after the one that is stored, and sealed anew if that moved.
+    pub(crate) async fn replace(
+        &self,
+        server: &Server,
+        row: &mut Credential,
+        tokens: &Tokens,
+        connection: &Connection,
+    ) -> Result<(), HoldError> {
+        let mut patience = Patience::new(self, &row.key);
+        let mut races = 0;
+        loop {
+            match self.replace_once(server, row, tokens, connection).await {
+                Err(HoldError::Store {
+                    source: StoreError::Conflict,
+                }) if races < MOST_RACES => races += 1,
+                Err(HoldError::Store { source }) => patience.again(source).await?,
+                done => {
+                    self.pauses.forget(&row.key);
+                    return done;
+                }
+            }
+        }
+    }
+
+    async fn replace_once(
+        &self,
+        server: &Server,
+        row: &mut Credential,
+        tokens: &Tokens,
+        connection: &Connection,
+    ) -> Result<(), HoldError> {
+        let rows = self.rows(&row.key);
+        let stored = rows.find_credential(&row.key).await?;
+        row.version = stored.map_or(0, |stored| stored.version) + 1;
+        self.seal_into(server, row, tokens).await?;
+        Ok(rows.replace_credential(row, connection).await?)
+    }
+}
+
+/// Trying again while the database does not take a token (F13).
+pub(crate) struct Patience<'a> {
+    inner: &'a Inner,
+    key: CredentialKey,
+    began_ms: u64,
+    pause_ms: u64,
+}
+
+// === impl Patience ===
+
+impl<'a> Patience<'a> {
+    pub(crate) fn new(inner: &'a Inner, key: &CredentialKey) -> Self {
+        Self {
+            inner,
+            key: key.clone(),
+            began_ms: inner.parts.clock.monotonic_ms(),
+            pause_ms: 50,
+        }
+    }
+
+    /// Waits until it is time to try again; gives the error back where that would not help.
+    pub(crate) async fn again(&mut self, error: StoreError) -> Result<(), HoldError> {
+        let clock = &self.inner.parts.clock;
+        let waited = clock.monotonic_ms().saturating_sub(self.began_ms);
+        let may_pass = matches!(error, StoreError::Busy | StoreError::Failed { .. });
+        if !may_pass || waited > KEEP_TRYING_MS || self.is_server_gone().await {
+            return Err(error.into());
+        }
+        tracing::warn!(error = %Chain(&error), "a new token is not stored yet; trying again");
+        clock.sleep(Duration::from_millis(self.pause_ms)).await;
+        self.pause_ms = (self.pause_ms * 2).min(5_000);
+        Ok(())
+    }
+
+    /// Nothing can be stored for a server that was deleted meanwhile.
+    async fn is_server_gone(&self) -> bool {
+        let rows = self.inner.rows(&self.key);
+        matches!(rows.find_server_by_id(&self.key.server).await, Ok(None))
+    }
+}

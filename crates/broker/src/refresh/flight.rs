@@ -1,0 +1,301 @@
+//! One renewal under way: lease, re-read, redeem, store.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use claviger_crypto::base64url_encode;
+use claviger_model::{
+    Connection, Credential, CredentialKey, Grant, OauthSettings, Reason, Server, Standing,
+};
+use claviger_store::{Guarded, Lease, StoreError};
+
+use super::{Landed, Seen};
+use crate::HoldError;
+use crate::broker::Inner;
+use crate::cache::{Age, Held};
+use crate::engine::Refreshed;
+use crate::keep::{MOST_RACES, Patience};
+use crate::record::Tokens;
+use crate::serve::Chain;
+
+/// How long a lease lasts, in milliseconds: longer than a token request may take.
+const LEASE_MS: u32 = 45_000;
+
+/// How long a loser waits for the winner, in milliseconds.
+const WAIT_MS: u64 = 60_000;
+
+pub(super) struct Flight {
+    pub(super) inner: Arc<Inner>,
+    pub(super) server: Server,
+    pub(super) settings: OauthSettings,
+    pub(super) key: CredentialKey,
+    pub(super) seen: Seen,
+}
+
+enum Leased {
+    Landed(Landed),
+    Mine(Lease),
+}
+
+/// What one guarded write came to.
+enum Rotated {
+    /// The row is gone: it was disconnected meanwhile.
+    Gone,
+    /// The row changed beside the token we sent; it has this version now.
+    Moved(u64),
+    /// Another token is there.
+    Superseded,
+    Written(Arc<Held>),
+}
+
+// === impl Flight ===
+
+impl Flight {
+    pub(super) async fn fly(&self) -> Landed {
+        let landed = self.fly_once().await;
+        let (pauses, now_ms) = (&self.inner.pauses, self.inner.parts.clock.monotonic_ms());
+        pauses.remember(&self.key, &self.seen, &landed, now_ms);
+        // Whoever waited hears the same as whoever comes next: when it is worth asking again.
+        let paused = pauses.heard(&self.key, &self.seen, now_ms);
+        paused.unwrap_or(landed)
+    }
+
+    async fn fly_once(&self) -> Landed {
+        let lease = match self.lease().await {
+            Ok(Leased::Mine(lease)) => lease,
+            Ok(Leased::Landed(landed)) => return landed,
+            Err(error) => return self.database(&error),
+        };
+        let landed = self.under_lease().await;
+        let rows = self.inner.rows(&self.key);
+        if let Err(error) = rows.release_lease(&self.key, &lease).await {
+            // It runs out by itself.
+            tracing::debug!(error = %Chain(&error), "could not give a lease back");
+        }
+        match landed {
+            Ok(landed) => landed,
+            Err(HoldError::Store { source }) => self.database(&source),
+            Err(error) => {
+                tracing::error!(server = %self.server.slug, error = %Chain(&error), "a credential could not be renewed");
+                Landed::Misconfigured(
+                    "its stored credential cannot be opened; sign in anew, or see the log"
+                        .to_owned(),
+                )
+            }
+        }
+    }
+
+    /// The lease, or what its holder achieved while we waited (A121).
+    async fn lease(&self) -> Result<Leased, StoreError> {
+        let inner = &self.inner;
+        let owner = base64url_encode(&inner.parts.entropy.id_bytes());
+        let began = inner.parts.clock.monotonic_ms();
+        let mut pause = 20;
+        loop {
+            let rows = inner.rows(&self.key);
+            if let Some(lease) = rows.acquire_lease(&self.key, &owner, LEASE_MS).await? {
+                return Ok(Leased::Mine(lease));
+            }
+            if inner.parts.clock.monotonic_ms().saturating_sub(began) > WAIT_MS {
+                return Ok(Leased::Landed(Landed::Unreachable {
+                    retry_after_s: Some(5),
+                }));
+            }
+            inner.parts.clock.sleep(Duration::from_millis(pause)).await;
+            pause = (pause * 2).min(500);
+            if let Ok(Some(held)) = inner.reread(&self.server, &self.key).await
+                && self.is_news(&held)
+            {
+                return Ok(Leased::Landed(Landed::Fresh(held)));
+            }
+        }
+    }
+
+    /// Whether somebody else renewed it since it was found wanting.
+    fn is_news(&self, held: &Held) -> bool {
+        let is_other =
+            held.row.fingerprint != self.seen.fingerprint || held.row.version > self.seen.version;
+        is_other && held.age(self.inner.parts.clock.now(), 0) != Age::Expired
+    }
+
+    async fn under_lease(&self) -> Result<Landed, HoldError> {
+        let inner = &self.inner;
+        let held = inner.reread(&self.server, &self.key).await?;
+        if let Some(held) = held.as_ref().filter(|held| self.is_news(held)) {
+            return Ok(Landed::Fresh(Arc::clone(held)));
+        }
+        if self.settings.grant == Grant::ClientCredentials {
+            return inner
+                .obtain_now(&self.server, &self.settings, &self.key, held.as_deref())
+                .await;
+        }
+        let Some(held) = held else {
+            return Ok(Landed::Ended(self.why_gone().await?));
+        };
+        let tokens = inner.unseal(&self.server, &held.row).await?;
+        let answer = inner
+            .redeem_refresh(&self.server, &self.settings, &held.row, &tokens)
+            .await?;
+        match answer {
+            Refreshed::ClientRefused { hint, is_curable } => {
+                self.client_refused(&held.row, hint, is_curable).await
+            }
+            Refreshed::Misconfigured(hint) => Ok(Landed::Misconfigured(hint)),
+            Refreshed::NoRefreshToken => Ok(Landed::Ended(Reason::Expired)),
+            Refreshed::Renewed { row, tokens } => self.store(&held.row, *row, &tokens).await,
+            Refreshed::Terminal => self.terminal(&held.row).await,
+            Refreshed::Transient {
+                retry_after_s,
+                may_have_arrived,
+            } => {
+                if may_have_arrived {
+                    let now_ms = inner.parts.clock.monotonic_ms();
+                    inner.pauses.doubt(&self.key, &self.seen, now_ms);
+                }
+                Ok(Landed::Unreachable { retry_after_s })
+            }
+        }
+    }
+
+    /// Stores the answer before anything else is done with it. While the database does not take
+    /// it, it is held here and tried again: it may be the only copy (F13).
+    async fn store(
+        &self,
+        sent: &Credential,
+        mut row: Credential,
+        tokens: &Tokens,
+    ) -> Result<Landed, HoldError> {
+        let mut patience = Patience::new(&self.inner, &self.key);
+        let mut races = 0;
+        loop {
+            match self.rotate(sent, &row, tokens).await {
+                Ok(Rotated::Written(held)) => return Ok(Landed::Fresh(held)),
+                // A122, I30: the token is still the one we sent. The version is part of the seal.
+                Ok(Rotated::Moved(version)) if races < MOST_RACES => {
+                    races += 1;
+                    row.version = version + 1;
+                    self.inner.seal_into(&self.server, &mut row, tokens).await?;
+                }
+                Ok(Rotated::Gone) => {
+                    // Nobody wants it any more; it must not live on at the issuer.
+                    self.inner.revoke(&self.server, &row, tokens).await;
+                    return Ok(Landed::Ended(self.why_gone().await?));
+                }
+                // A newer one is there: keep that, and ours is not needed (point 9).
+                Ok(Rotated::Superseded | Rotated::Moved(_)) => return self.winner().await,
+                Err(HoldError::Store { source }) => patience.again(source).await?,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn rotate(
+        &self,
+        sent: &Credential,
+        row: &Credential,
+        tokens: &Tokens,
+    ) -> Result<Rotated, HoldError> {
+        let inner = &self.inner;
+        let (rows, connection) = (
+            inner.rows(&self.key),
+            self.connection(Standing::Connected, None),
+        );
+        // Before the write: what another process writes after it must not be hidden by ours.
+        let epoch = inner.cache.epoch();
+        let written = rows
+            .rotate_credential(&sent.fingerprint, row, &connection)
+            .await?;
+        if matches!(written, Guarded::Written(_)) {
+            let held = inner.held(row.clone(), tokens)?;
+            inner.cache.keep(&self.key, Some(Arc::clone(&held)), epoch);
+            return Ok(Rotated::Written(held));
+        }
+        Ok(match rows.find_credential(&self.key).await? {
+            None => Rotated::Gone,
+            Some(stored) if stored.fingerprint == sent.fingerprint => {
+                Rotated::Moved(stored.version)
+            }
+            Some(_) => Rotated::Superseded,
+        })
+    }
+
+    /// The issuer refused the refresh token. That ends the credential only if it is still the one
+    /// that was sent (A121).
+    async fn terminal(&self, sent: &Credential) -> Result<Landed, HoldError> {
+        // An earlier answer was lost on its way: the token may be dead because it was rotated.
+        let reason = if self.inner.pauses.is_doubtful(&self.key, &self.seen) {
+            Reason::AmbiguousRotation
+        } else {
+            Reason::RefreshRefused
+        };
+        let connection = self.connection(Standing::NeedsSignIn, Some(reason));
+        let rows = self.inner.rows(&self.key);
+        match rows
+            .end_credential(&self.key, &sent.fingerprint, &connection)
+            .await?
+        {
+            Guarded::Written(_) => {
+                self.inner.cache.invalidate();
+                tracing::warn!(server = %self.server.slug, issuer = %sent.issuer, reason = reason.as_str(), "the refresh token was refused");
+                Ok(Landed::Ended(reason))
+            }
+            Guarded::Superseded => self.winner().await,
+        }
+    }
+
+    /// A125: the grant may be as good as ever; only the client is unknown. Nothing is ended. A
+    /// client we registered ourselves is registered anew by the next sign-in (Q09).
+    async fn client_refused(
+        &self,
+        held: &Credential,
+        hint: String,
+        is_curable: bool,
+    ) -> Result<Landed, HoldError> {
+        tracing::warn!(server = %self.server.slug, issuer = %held.issuer, "the issuer refused our client");
+        let reason = Reason::ClientRefused;
+        let rows = self.inner.rows(&self.key);
+        if !is_curable {
+            let connection = self.connection(Standing::Misconfigured, Some(reason));
+            rows.update_connection(&connection).await?;
+            return Ok(Landed::Misconfigured(hint));
+        }
+        if let Some(registration) = &held.registration {
+            rows.retire_registration(registration).await?;
+        }
+        let connection = self.connection(Standing::NeedsSignIn, Some(reason));
+        rows.update_connection(&connection).await?;
+        Ok(Landed::Ended(reason))
+    }
+
+    async fn winner(&self) -> Result<Landed, HoldError> {
+        match self.inner.reread(&self.server, &self.key).await? {
+            Some(held) => Ok(Landed::Fresh(held)),
+            None => Ok(Landed::Ended(self.why_gone().await?)),
+        }
+    }
+
+    /// What whoever ended it wrote.
+    async fn why_gone(&self) -> Result<Reason, StoreError> {
+        let connection = self.inner.connection(&self.key).await?;
+        let reason = connection.and_then(|connection| connection.reason);
+        Ok(reason.unwrap_or(Reason::Disconnected))
+    }
+
+    fn connection(&self, standing: Standing, reason: Option<Reason>) -> Connection {
+        Connection {
+            key: self.key.clone(),
+            standing,
+            reason,
+            challenge: None,
+            step_ups: 0,
+            updated_at: self.inner.parts.clock.now(),
+        }
+    }
+
+    fn database(&self, error: &StoreError) -> Landed {
+        tracing::error!(server = %self.server.slug, error = %Chain(error), "the database did not answer during a renewal");
+        Landed::Unreachable {
+            retry_after_s: Some(5),
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! The broker against a scripted issuer and a real database, one test a rule. Names begin with the
+//! ids they answer.
+
+#[cfg(test)]
+mod callbacks;
+#[cfg(test)]
+mod disconnect;
+#[cfg(test)]
+mod own;
+#[cfg(test)]
+mod races;
+#[cfg(test)]
+mod refresh;
+#[cfg(test)]
+mod refused;
+#[cfg(test)]
+mod registrations;
+#[cfg(test)]
+mod sign_in;
+#[cfg(test)]
+mod step_up;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod tamper;
+#[cfg(test)]
+mod traces;

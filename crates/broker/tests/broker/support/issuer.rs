@@ -1,0 +1,293 @@
+//! A small issuer that keeps a ledger of what it gave, and rotates refresh tokens strictly.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Mutex;
+
+use claviger_crypto::base64_decode;
+use claviger_ports::{FetchError, FetchResponse};
+use claviger_testkit::{Gate, Recorded, form_pairs, json_answer, text_answer};
+use serde_json::{Value, json};
+use url::Url;
+use url::form_urlencoded::Serializer;
+
+type Answer = Result<FetchResponse, FetchError>;
+
+pub(crate) struct Issuer {
+    base: String,
+    state: Mutex<State>,
+}
+
+/// How it behaves, and what it did.
+pub(crate) struct State {
+    /// Seconds an access token lives; `None` says nothing about it.
+    pub(crate) expires_in: Option<u64>,
+    /// Gives a refresh token.
+    pub(crate) refreshable: bool,
+    /// Gives another refresh token on each refresh, and ends the grant if an old one comes.
+    pub(crate) rotates: bool,
+    /// Registers confidential clients.
+    pub(crate) confidential: bool,
+    /// Advertises and sends `iss`.
+    pub(crate) sends_iss: bool,
+    /// Offers RFC 7009.
+    pub(crate) revokes: bool,
+    /// Never grants these.
+    pub(crate) withheld: Vec<String>,
+    /// Knows no client any more.
+    pub(crate) forgot_clients: bool,
+    /// Answers of the token endpoint that come before anything else.
+    pub(crate) next: VecDeque<Answer>,
+    /// Holds the answers of the token endpoint back.
+    pub(crate) gate: Option<Gate>,
+    /// Refresh tokens that were taken.
+    pub(crate) redeemed: u32,
+    /// Refresh tokens that came a second time.
+    pub(crate) reused: u32,
+    /// Tokens of `client_credentials`.
+    pub(crate) obtained: u32,
+    /// What was revoked, oldest first.
+    pub(crate) revoked: Vec<String>,
+    /// Every secret it gave.
+    pub(crate) secrets: BTreeSet<String>,
+    clients: BTreeMap<String, Option<String>>,
+    codes: BTreeMap<String, String>,
+    live: BTreeMap<String, String>,
+    spent: BTreeSet<String>,
+    count: u32,
+}
+
+// === impl Issuer ===
+
+impl Issuer {
+    pub(crate) fn at(base: &str) -> Self {
+        let clients = [(
+            "static-client".to_owned(),
+            Some("canary~static/secret+1=".to_owned()),
+        )];
+        Self {
+            base: base.to_owned(),
+            state: Mutex::new(State {
+                expires_in: Some(3_600),
+                refreshable: true,
+                rotates: true,
+                confidential: false,
+                sends_iss: true,
+                revokes: true,
+                withheld: Vec::new(),
+                forgot_clients: false,
+                next: VecDeque::new(),
+                gate: None,
+                redeemed: 0,
+                reused: 0,
+                obtained: 0,
+                revoked: Vec::new(),
+                secrets: BTreeSet::new(),
+                clients: clients.into(),
+                codes: BTreeMap::new(),
+                live: BTreeMap::new(),
+                spent: BTreeSet::new(),
+                count: 0,
+            }),
+        }
+    }
+
+    /// Changes how it behaves, or reads what it did.
+    pub(crate) fn set<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        change(&mut self.state.lock().unwrap())
+    }
+
+    pub(crate) fn redeemed(&self) -> u32 {
+        self.set(|state| state.redeemed)
+    }
+
+    pub(crate) fn token_url(&self) -> String {
+        format!("{}/token", self.base)
+    }
+
+    /// The person agrees: the query of the callback.
+    #[track_caller]
+    pub(crate) fn agree(&self, authorization_url: &str) -> String {
+        let asked = Url::parse(authorization_url).unwrap();
+        let asked: BTreeMap<String, String> = asked.query_pairs().into_owned().collect();
+        assert!(authorization_url.starts_with(&self.base));
+        assert_eq!(asked["code_challenge_method"], "S256");
+        self.set(|state| {
+            assert!(state.clients.contains_key(&asked["client_id"]));
+            let code = state.secret("code");
+            let scope = asked.get("scope").cloned().unwrap_or_default();
+            state.codes.insert(code.clone(), scope);
+            state.secrets.insert(asked["state"].clone());
+            let mut query = Serializer::new(String::new());
+            query.append_pair("code", &code);
+            query.append_pair("state", &asked["state"]);
+            if state.sends_iss {
+                query.append_pair("iss", &self.base);
+            }
+            query.finish()
+        })
+    }
+
+    pub(crate) async fn answer(&self, request: &Recorded) -> Option<Answer> {
+        let place = request.url.strip_prefix(&self.base)?;
+        Some(match place {
+            "/.well-known/oauth-authorization-server" => json_answer(200, &self.metadata()),
+            "/register" => self.set(|state| state.register(request)),
+            "/token" => {
+                let (answer, gate) = self.set(|state| {
+                    let queued = state.next.pop_front();
+                    let answer = queued.unwrap_or_else(|| state.token(request));
+                    (answer, state.gate.clone())
+                });
+                if let Some(gate) = gate {
+                    gate.pass().await;
+                }
+                answer
+            }
+            "/revoke" => self.set(|state| state.revoke(request)),
+            _ => text_answer(404, &[], ""),
+        })
+    }
+
+    fn metadata(&self) -> Value {
+        let base = &self.base;
+        self.set(|state| {
+            let methods = if state.confidential {
+                json!(["client_secret_post"])
+            } else {
+                json!(["none", "client_secret_post"])
+            };
+            let mut document = json!({
+                "issuer": base,
+                "authorization_endpoint": format!("{base}/authorize"),
+                "token_endpoint": format!("{base}/token"),
+                "registration_endpoint": format!("{base}/register"),
+                "token_endpoint_auth_methods_supported": methods,
+                "code_challenge_methods_supported": ["S256"],
+                "authorization_response_iss_parameter_supported": state.sends_iss,
+            });
+            if state.revokes {
+                document["revocation_endpoint"] = json!(format!("{base}/revoke"));
+            }
+            document
+        })
+    }
+}
+
+// === impl State ===
+
+impl State {
+    /// A secret whose encodings all differ from it.
+    fn secret(&mut self, kind: &str) -> String {
+        self.count += 1;
+        let secret = format!("canary~{kind}/{:04}+zQ7=", self.count);
+        self.secrets.insert(secret.clone());
+        secret
+    }
+
+    fn register(&mut self, request: &Recorded) -> Answer {
+        let asked = request.json();
+        self.count += 1;
+        let id = format!("client-{}", self.count);
+        let secret = self.confidential.then(|| self.secret("client-secret"));
+        self.clients.insert(id.clone(), secret.clone());
+        let mut answer = json!({
+            "client_id": id,
+            "redirect_uris": asked["redirect_uris"],
+            "token_endpoint_auth_method": asked["token_endpoint_auth_method"],
+        });
+        if let Some(secret) = secret {
+            answer["client_secret"] = json!(secret);
+            answer["client_secret_expires_at"] = json!(0);
+        }
+        json_answer(201, &answer)
+    }
+
+    fn token(&mut self, request: &Recorded) -> Answer {
+        let form: BTreeMap<String, String> = request.form().into_iter().collect();
+        if !self.knows(request, &form) {
+            return json_answer(401, &json!({"error": "invalid_client"}));
+        }
+        let asked = form.get("scope").cloned().unwrap_or_default();
+        match form["grant_type"].as_str() {
+            "authorization_code" => match self.codes.remove(&form["code"]) {
+                Some(scope) if form.contains_key("code_verifier") => {
+                    self.secrets.insert(form["code_verifier"].clone());
+                    self.grant(&scope, self.refreshable)
+                }
+                _ => json_answer(400, &json!({"error": "invalid_grant"})),
+            },
+            "client_credentials" => {
+                self.obtained += 1;
+                self.grant(&asked, false)
+            }
+            "refresh_token" => self.refresh(&form["refresh_token"]),
+            other => panic!("an unknown grant: {other}"),
+        }
+    }
+
+    fn refresh(&mut self, token: &str) -> Answer {
+        if self.spent.contains(token) {
+            self.reused += 1;
+            self.live.clear();
+        }
+        let Some(scope) = self.live.get(token).cloned() else {
+            return json_answer(400, &json!({"error": "invalid_grant"}));
+        };
+        self.redeemed += 1;
+        if self.rotates {
+            self.live.remove(token);
+            self.spent.insert(token.to_owned());
+        }
+        self.grant(&scope, self.rotates)
+    }
+
+    fn grant(&mut self, scope: &str, with_refresh: bool) -> Answer {
+        let granted: Vec<&str> = scope
+            .split(' ')
+            .filter(|one| !one.is_empty() && !self.withheld.iter().any(|held| held == one))
+            .collect();
+        let granted = granted.join(" ");
+        let mut answer = json!({"token_type": "Bearer", "access_token": self.secret("access")});
+        if !granted.is_empty() {
+            answer["scope"] = json!(granted);
+        }
+        if let Some(seconds) = self.expires_in {
+            answer["expires_in"] = json!(seconds);
+        }
+        if with_refresh {
+            let token = self.secret("refresh");
+            self.live.insert(token.clone(), granted);
+            answer["refresh_token"] = json!(token);
+        }
+        json_answer(200, &answer)
+    }
+
+    fn revoke(&mut self, request: &Recorded) -> Answer {
+        let token = request.field("token").unwrap();
+        self.live.remove(&token);
+        self.revoked.push(token);
+        text_answer(200, &[], "")
+    }
+
+    fn knows(&self, request: &Recorded, form: &BTreeMap<String, String>) -> bool {
+        if self.forgot_clients {
+            return false;
+        }
+        let basic = request
+            .header("authorization")
+            .and_then(|value| value.strip_prefix("Basic "));
+        let (id, secret) = match basic {
+            Some(basic) => {
+                let pair = String::from_utf8(base64_decode(basic).unwrap()).unwrap();
+                let (id, secret) = pair.split_once(':').unwrap();
+                let decoded = |text: &str| form_pairs(format!("x={text}").as_bytes())[0].1.clone();
+                (decoded(id), Some(decoded(secret)))
+            }
+            None => (
+                form["client_id"].clone(),
+                form.get("client_secret").cloned(),
+            ),
+        };
+        self.clients.get(&id).is_some_and(|known| *known == secret)
+    }
+}
