@@ -22,9 +22,28 @@ pub(super) enum Seen {
     Unclear(u16),
 }
 
+/// Asks in the era of the known revision; without one, in the older era first.
 pub(super) async fn probe(io: &Io, input: &Discover) -> Result<Seen, DiscoverError> {
+    let known = input.protocol_version.as_deref();
+    let seen = ask(io, input, known.unwrap_or(STATEFUL)).await?;
+    let Seen::Unclear(status) = seen else {
+        return Ok(seen);
+    };
+    if known.is_some() || !matches!(status, 400 | 404 | 405) {
+        return Ok(seen);
+    }
+    // Q33: a server of the stateless era alone knows no `initialize` and says so in one of these
+    // ways. What the second answer does not clear up stays as the first one left it.
+    match ask(io, input, STATELESS).await {
+        Ok(clear @ (Seen::Demanded(_) | Seen::Open)) => Ok(clear),
+        Ok(Seen::Unclear(_)) | Err(_) => Ok(seen),
+    }
+}
+
+/// One request, judged.
+async fn ask(io: &Io, input: &Discover, version: &str) -> Result<Seen, DiscoverError> {
     let event = Event::new(Stage::Probe, "C-01 (RFC 9110 §11.6.1)").at_place(&input.server_url);
-    let response = match io.fetch(request(input)).await {
+    let response = match io.fetch(request(input, version)).await {
         Ok(response) => response,
         Err(error) => {
             io.tell(
@@ -73,8 +92,7 @@ pub(super) async fn probe(io: &Io, input: &Discover) -> Result<Seen, DiscoverErr
 }
 
 /// An `initialize` for servers that keep sessions, a `server/discover` for those that do not.
-fn request(input: &Discover) -> FetchRequest {
-    let version = input.protocol_version.as_deref().unwrap_or(STATEFUL);
+fn request(input: &Discover, version: &str) -> FetchRequest {
     let is_stateless = version >= STATELESS;
     let document = if is_stateless {
         stateless(version)

@@ -84,9 +84,64 @@ fn m5_a_server_without_a_sign_in_is_told_from_a_broken_one() {
         odd.discover(probing()),
         Err(DiscoverError::ProbeRefused { status: 400 })
     );
+    // Asked in both eras, once each.
+    assert_eq!(odd.urls(), [SERVER, SERVER, PRM, PRM_ROOT]);
     let down = World::new().fail(Method::POST, SERVER, FetchError::Timeout);
     let error = down.discover(probing()).unwrap_err();
     assert!(error.is_transient(), "{error}");
+}
+
+#[test]
+fn q33_c01_m5_a_server_of_the_stateless_era_alone_is_asked_in_its_own() {
+    for status in [400, 404, 405] {
+        let refused = || World::new().raw(Method::POST, SERVER, status, &[JSON], "{}");
+        let open = refused().raw(Method::POST, SERVER, 200, &[JSON], "{}");
+        assert_eq!(open.discover(probing()), Ok(Discovery::Open), "{status}");
+        let second = &open.seen()[1];
+        let meta = &second.json()["params"]["_meta"];
+        assert_eq!(second.json()["method"], "server/discover");
+        assert_eq!(
+            meta["io.modelcontextprotocol/protocolVersion"],
+            "2026-07-28"
+        );
+        assert_eq!(second.header("mcp-protocol-version"), Some("2026-07-28"));
+        assert_eq!(second.header("mcp-method"), Some("server/discover"));
+
+        let place = "https://mcp.example/custom/metadata.json";
+        let challenge = format!("Bearer resource_metadata=\"{place}\"");
+        let guarded = refused()
+            .raw(
+                Method::POST,
+                SERVER,
+                401,
+                &[("www-authenticate", &challenge)],
+                "",
+            )
+            .get(place, &prm())
+            .get(META, &metadata(ISSUER));
+        assert_eq!(guarded.discovered(probing()).issuer_id(), ISSUER);
+        assert_eq!(guarded.urls(), [SERVER, SERVER, place, META]);
+    }
+}
+
+#[test]
+fn q33_the_second_probe_makes_nothing_worse_and_is_not_sent_for_a_known_revision() {
+    for (status, second) in [(400, 503), (404, 429), (405, 400)] {
+        let world = World::new()
+            .raw(Method::POST, SERVER, status, &[JSON], "{}")
+            .raw(Method::POST, SERVER, second, &[JSON], "{}");
+        let refused = Err(DiscoverError::ProbeRefused { status });
+        assert_eq!(world.discover(probing()), refused);
+    }
+    for (status, version) in [(403, None), (400, Some("2025-11-25"))] {
+        let world = World::new().raw(Method::POST, SERVER, status, &[JSON], "{}");
+        let input = Discover {
+            protocol_version: version.map(str::to_owned),
+            ..probing()
+        };
+        assert!(world.discover(input).is_err());
+        assert_eq!(world.urls(), [SERVER, PRM, PRM_ROOT]);
+    }
 }
 
 #[test]
