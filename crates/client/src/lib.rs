@@ -30,7 +30,7 @@ pub use redeem::{Redeem, RedeemError, redeem};
 pub use refresh::{Refresh, RefreshError, TransientCause, refresh};
 pub use register::{Preset, Register, RegisterError, register};
 pub use revoke::{Revocation, Revoke, revoke};
-pub use scopes::{ScopeWish, choose_scopes, without_unlisted};
+pub use scopes::{ScopeWish, choose_scopes, choose_scopes_for, without_unlisted};
 pub use step_up::{GiveUp, MAX_STEP_UPS, StepUp, StepUpQuestion, judge};
 pub use token::Tokens;
 

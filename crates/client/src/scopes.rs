@@ -1,5 +1,6 @@
 //! Which scopes to ask for: C-46 to C-48, C-65, Q20.
 
+use claviger_model::Grant;
 use claviger_wire::{Scope, ScopeSet};
 
 use crate::Discovered;
@@ -18,6 +19,16 @@ pub struct ScopeWish {
 /// In order: the operator's, the challenge's, the resource's, none (C-46). The challenge is taken
 /// as it is, whatever the resource lists (C-47).
 pub fn choose_scopes(wish: &ScopeWish, discovered: &Discovered) -> Option<ScopeSet> {
+    choose_scopes_for(Grant::AuthorizationCode, wish, discovered)
+}
+
+/// [`choose_scopes`] for the grant that will be used: only a code of a person's brings
+/// `offline_access`.
+pub fn choose_scopes_for(
+    grant: Grant,
+    wish: &ScopeWish,
+    discovered: &Discovered,
+) -> Option<ScopeSet> {
     if let Some(configured) = &wish.configured {
         return Some(configured.clone()).filter(|scopes| !scopes.is_empty());
     }
@@ -42,7 +53,12 @@ pub fn choose_scopes(wish: &ScopeWish, discovered: &Discovered) -> Option<ScopeS
         // M8, Q20: neither null nor an empty list is a reason to invent scopes.
         return None;
     }
-    Some(with_offline_access(chosen, discovered))
+    Some(match grant {
+        Grant::AuthorizationCode => with_offline_access(chosen, discovered),
+        // RFC 6749 §4.4.3: there is no refresh token, and an issuer may refuse a scope that asks
+        // for one.
+        _ => chosen,
+    })
 }
 
 /// C-48: `offline_access` only where the issuer itself lists it.

@@ -1,5 +1,6 @@
 //! Whether asking for more helps: C-63 to C-66, Q33, Q34.
 
+use claviger_model::Fault;
 use claviger_wire::{BearerChallenge, ErrorCode, ScopeSet};
 
 /// A refusal of the server's, and what is known about the credential it refused.
@@ -57,6 +58,18 @@ pub enum GiveUp {
     /// It was tried often enough (C-66).
     #[error("asking for more scopes did not help")]
     TooOften,
+}
+
+// === impl GiveUp ===
+
+impl GiveUp {
+    /// Who has to act: the operator where a setting is too narrow, else the server.
+    pub const fn fault(&self) -> Fault {
+        match self {
+            Self::NotConfigured => Fault::Operator,
+            Self::AlreadyGranted | Self::NotNamed | Self::TooOften => Fault::Peer,
+        }
+    }
 }
 
 /// C-66: with the first sign-in, three authorization requests at most.
@@ -168,5 +181,13 @@ mod tests {
         );
         check(403, "Basic", "a", 0, &StepUp::NotOurs);
         check(404, WANTS_B, "a", 0, &StepUp::NotOurs);
+    }
+
+    #[test]
+    fn only_a_setting_that_is_too_narrow_is_the_operators() {
+        assert_eq!(GiveUp::NotConfigured.fault(), Fault::Operator);
+        for why in [GiveUp::AlreadyGranted, GiveUp::NotNamed, GiveUp::TooOften] {
+            assert_eq!(why.fault(), Fault::Peer, "{why:?}");
+        }
     }
 }

@@ -117,12 +117,8 @@ impl DiscoverError {
     /// Who has to act.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::IssuerChanged { .. }
-            | Self::ServerUrl { .. }
-            | Self::Unreachable {
-                cause: UnreachableCause::Fetch(FetchError::Blocked { .. }),
-                ..
-            } => Fault::Operator,
+            Self::IssuerChanged { .. } | Self::ServerUrl { .. } => Fault::Operator,
+            Self::Unreachable { cause, .. } => cause.fault(),
             _ => Fault::Peer,
         }
     }
@@ -131,6 +127,18 @@ impl DiscoverError {
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unreachable { cause, .. }
             if !matches!(cause, UnreachableCause::Fetch(FetchError::Blocked { .. })))
+    }
+}
+
+// === impl UnreachableCause ===
+
+impl UnreachableCause {
+    /// Who has to act: an address that is not allowed is the operator's to allow.
+    pub const fn fault(&self) -> Fault {
+        match self {
+            Self::Fetch(FetchError::Blocked { .. }) => Fault::Operator,
+            Self::Fetch(_) | Self::Status(_) => Fault::Peer,
+        }
     }
 }
 

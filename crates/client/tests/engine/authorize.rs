@@ -2,9 +2,10 @@
 
 use claviger_client::{
     Authorize, AuthorizeError, Discovered, PendingAuthorization, Quirks, ScopeWish, authorize,
-    choose_scopes, without_unlisted,
+    choose_scopes, choose_scopes_for, without_unlisted,
 };
 use claviger_crypto::Secret;
+use claviger_model::Grant;
 use claviger_wire::{AuthMethod, ScopeSet, Verifier};
 use serde_json::{Value, json};
 
@@ -107,6 +108,25 @@ fn c48_offline_access_only_where_the_issuer_lists_it() {
     assert_eq!(chosen(&wish, &yes).as_deref(), Some("offline_access x"));
     let no = scoped("Bearer scope=\"x\"", &json!(null), &json!(["openid"]));
     assert_eq!(chosen(&wish, &no).as_deref(), Some("x"));
+}
+
+#[test]
+fn c48_a_machine_asks_for_no_offline_access() {
+    let found = scoped(
+        "Bearer scope=\"x\"",
+        &json!(null),
+        &json!(["offline_access"]),
+    );
+    let wished = |wish: &ScopeWish| {
+        choose_scopes_for(Grant::ClientCredentials, wish, &found).map(|scopes| scopes.to_string())
+    };
+    assert_eq!(wished(&ScopeWish::default()).as_deref(), Some("x"));
+    // The operator's scopes are exact, whatever they are.
+    let wish = ScopeWish {
+        configured: Some(ScopeSet::parse_lossy("offline_access only")),
+        ..ScopeWish::default()
+    };
+    assert_eq!(wished(&wish).as_deref(), Some("offline_access only"));
 }
 
 #[test]
