@@ -95,6 +95,13 @@ impl Dialer {
         // A010: one bad answer refuses all, or an attacker needs only patience.
         for ip in addresses {
             match classify(ip, self.nat64_prefix) {
+                // C-69: what an operator opens is a network of his own; on the way to a public
+                // address anybody reads what is sent in the clear.
+                AddressClass::Public if !target.is_tls => {
+                    return Err(Refusal::Blocked(
+                        "the address is public and the scheme is http",
+                    ));
+                }
                 AddressClass::Public => {}
                 AddressClass::Private if target.is_opened => {}
                 AddressClass::Private => {
@@ -118,9 +125,11 @@ impl Dialer {
     // A026: a server whose URL is ours would make us call ourselves until something gives.
     fn is_own(&self, address: SocketAddr) -> bool {
         let own = self.own.read().unwrap_or_else(PoisonError::into_inner);
+        // A socket that takes both families names IPv4 addresses in the IPv6 way.
+        let ip = address.ip().to_canonical();
         own.iter().any(|own| {
-            let is_here =
-                own.ip() == address.ip() || own.ip().is_unspecified() && address.ip().is_loopback();
+            let here = own.ip().to_canonical();
+            let is_here = here == ip || here.is_unspecified() && ip.is_loopback();
             is_here && own.port() == address.port()
         })
     }
@@ -132,10 +141,10 @@ impl Dialer {
             return false;
         };
         let own = self.own.read().unwrap_or_else(PoisonError::into_inner);
-        local.ip() == peer.ip()
+        local.ip().to_canonical() == peer.ip().to_canonical()
             && own
                 .iter()
-                .any(|own| own.ip().is_unspecified() && own.port() == peer.port())
+                .any(|own| own.ip().to_canonical().is_unspecified() && own.port() == peer.port())
     }
 
     // RFC 8305 §5: the next address is tried when one fails or takes long, and the first wins.

@@ -143,6 +143,39 @@ async fn an_opened_host_still_never_reaches_reserved_addresses() {
 }
 
 #[tokio::test]
+async fn c69_an_opened_host_at_a_public_address_is_not_spoken_to_in_the_clear() {
+    let reach = Reach::public()
+        .with_private_host("inside.example")
+        .with_private_host("1.1.1.1");
+    let phrase = "the address is public and the scheme is http";
+    let public = Refusal::Blocked(phrase);
+    let closed = Refusal::Connect("no address accepts connections");
+    for (url, answer, expected) in [
+        ("http://inside.example/", &["93.184.216.34"][..], &public),
+        ("http://inside.example:3000/", &["2606:4700::1"], &public),
+        // A010: one public address among private ones is one too many.
+        (
+            "http://inside.example/",
+            &["10.0.0.1", "93.184.216.34"],
+            &public,
+        ),
+        ("http://1.1.1.1/", &[], &public),
+        ("http://inside.example/", &["10.0.0.1"], &closed),
+        ("https://inside.example/", &["93.184.216.34"], &closed),
+        ("https://1.1.1.1/", &[], &closed),
+    ] {
+        let dial = recording(None, &[]);
+        let resolve = Arc::new(ScriptedResolve::new());
+        resolve.host("inside.example", ips(answer));
+        let dialer = Dialer::new(resolve, Arc::clone(&dial) as _, &EgressSettings::default());
+        let outcome = dialer.connect(&target(url, &reach)).await.unwrap_err();
+        assert_eq!(outcome, *expected, "{url} {answer:?}");
+        let is_dialled = !dial.dialled.lock().unwrap().is_empty();
+        assert_eq!(is_dialled, *expected == closed, "{url} {answer:?}");
+    }
+}
+
+#[tokio::test]
 async fn a026_our_own_sockets_are_never_dialled() {
     let reach = Reach::public()
         .with_private_host("localhost")
@@ -154,6 +187,9 @@ async fn a026_our_own_sockets_are_never_dialled() {
         ("127.0.0.1:8080", "http://localhost:8080/", true),
         ("0.0.0.0:8080", "http://localhost:8080/", true),
         ("[::]:8080", "http://localhost:8080/", true),
+        ("[::ffff:127.0.0.1]:8080", "http://localhost:8080/", true),
+        ("[::ffff:0.0.0.0]:8080", "http://127.0.0.1:8080/", true),
+        ("[::ffff:127.0.0.1]:8080", "http://localhost:8081/", false),
         ("127.0.0.1:8080", "http://localhost:8081/", false),
         ("127.0.0.2:8080", "http://localhost:8080/", false),
     ] {
