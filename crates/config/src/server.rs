@@ -50,7 +50,10 @@ impl ServerSettings {
 
 /// A229: without TLS, whoever is on the way reads the tokens.
 fn check_listen(address: &SocketAddr) -> Result<(), &'static str> {
-    if address.ip().to_canonical().is_loopback() {
+    if address.ip() != address.ip().to_canonical() {
+        // It would be listened on, and then no request would name its host the way it is written.
+        Err("write an IPv4 address as one, such as 127.0.0.1:7447")
+    } else if address.ip().is_loopback() {
         Ok(())
     } else {
         Err(

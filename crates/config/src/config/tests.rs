@@ -169,24 +169,14 @@ fn says_where_and_what_was_found_and_what_is_accepted() {
 
 #[test]
 fn a229_refuses_a_bind_off_loopback_and_a_plain_http_address() {
-    for address in [
-        "0.0.0.0:7447",
-        "[::]:7447",
-        "192.168.1.2:80",
-        "[::ffff:8.8.8.8]:80",
-    ] {
+    for address in ["0.0.0.0:7447", "[::]:7447", "192.168.1.2:80"] {
         let error = load(None, &[("CLAVIGER_SERVER_LISTEN", address)]).unwrap_err();
         assert!(
             error.to_string().contains("reverse proxy"),
             "{address}: {error}"
         );
     }
-    for address in [
-        "127.0.0.1:0",
-        "[::1]:0",
-        "127.1.2.3:80",
-        "[::ffff:127.0.0.1]:80",
-    ] {
+    for address in ["127.0.0.1:0", "[::1]:0", "127.1.2.3:80"] {
         load(None, &[("CLAVIGER_SERVER_LISTEN", address)]).unwrap();
     }
     for url in [
@@ -202,6 +192,18 @@ fn a229_refuses_a_bind_off_loopback_and_a_plain_http_address() {
         "https://gateway.example/x",
     ] {
         load(None, &[("CLAVIGER_SERVER_PUBLIC_URL", url)]).unwrap();
+    }
+}
+
+#[test]
+fn a149_refuses_an_ipv4_address_written_as_ipv6() {
+    for address in ["[::ffff:127.0.0.1]:7447", "[::ffff:8.8.8.8]:80"] {
+        let error = load(None, &[("CLAVIGER_SERVER_LISTEN", address)]).unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains("write an IPv4 address as one, such as 127.0.0.1:7447"),
+            "{address}: {text}"
+        );
     }
 }
 
