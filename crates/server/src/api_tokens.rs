@@ -1,6 +1,7 @@
 //! Our own API tokens, in memory: a request costs one keyed MAC and one look-up.
 
 use core::fmt;
+use core::time::Duration;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -9,30 +10,47 @@ use claviger_broker::Vault;
 use claviger_crypto::{Secret, TokenKind, kind_of, mint};
 use claviger_guard::{Access, Verified, Verify, VerifyError};
 use claviger_model::{ApiToken, ApiTokenId, TenantId, Timestamp, UserId};
-use claviger_ports::Entropy;
+use claviger_ports::{Clock, Entropy};
 use claviger_store::{Store, StoreError};
 use claviger_wire::ScopeSet;
+
+use crate::pulse::Pulse;
 
 /// What the MAC of an API token is made for.
 const PURPOSE: &str = "api-token";
 
+/// How long the database may take for one token.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// Every API token there is, by its MAC.
 pub(crate) struct ApiTokenDirectory {
     vault: Arc<Vault>,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    pulse: Arc<Pulse>,
     known: RwLock<HashMap<[u8; 32], ApiToken>>,
 }
 
 impl ApiTokenDirectory {
-    pub(crate) fn new(vault: Arc<Vault>) -> Self {
+    pub(crate) fn new(
+        vault: Arc<Vault>,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        pulse: Arc<Pulse>,
+    ) -> Self {
         Self {
             vault,
+            store,
+            clock,
+            pulse,
             known: RwLock::default(),
         }
     }
 
     /// Reads the tokens anew.
-    pub(crate) async fn reload(&self, store: &dyn Store) -> Result<(), StoreError> {
-        let tokens = store
+    pub(crate) async fn reload(&self) -> Result<(), StoreError> {
+        let tokens = self
+            .store
             .tenant(&TenantId::default_tenant())
             .list_api_tokens()
             .await?;
@@ -42,6 +60,21 @@ impl ApiTokenDirectory {
             .collect();
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = known;
         Ok(())
+    }
+
+    /// The token with this MAC. Memory counts for as long as changes by others are seen in time;
+    /// after that the database is asked, and whoever cannot ask cannot tell.
+    async fn find(&self, mac: [u8; 32]) -> Result<Option<ApiToken>, VerifyError> {
+        if self.pulse.is_fresh(self.clock.monotonic_ms()) {
+            let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+            return Ok(known.get(&mac).cloned());
+        }
+        let rows = self.store.tenant(&TenantId::default_tenant());
+        let asked = tokio::time::timeout(PATIENCE, rows.find_api_token(&mac)).await;
+        match asked {
+            Ok(Ok(found)) => Ok(found),
+            Ok(Err(_)) | Err(_) => Err(VerifyError::Unavailable),
+        }
     }
 
     /// Makes the token of the first start, for every server of the default tenant.
@@ -78,8 +111,7 @@ impl Verify for ApiTokenDirectory {
             return Err(VerifyError::Unknown);
         }
         let mac = self.vault.mark(PURPOSE, token);
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let found = known.get(&mac).ok_or(VerifyError::Unknown)?;
+        let found = self.find(mac).await?.ok_or(VerifyError::Unknown)?;
         if found.expires_at.is_some_and(|end| end <= now) {
             return Err(VerifyError::Expired);
         }

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use claviger_broker::Broker;
 use claviger_config::Config;
-use claviger_crypto::{Secret, base64url_encode};
+use claviger_crypto::{Secret, TokenKind, base64url_encode, kind_of};
 use claviger_guard::{Guard, GuardSettings};
 use claviger_model::{TenantId, Timestamp};
 use claviger_ports::{Clock, Entropy, Tasks};
 use claviger_proxy::Proxy;
 use claviger_store::{Store, StoreError};
+use tokio::sync::Semaphore;
 
 use crate::api_tokens::ApiTokenDirectory;
 use crate::catalogue::MemoryCatalogue;
@@ -19,8 +20,9 @@ use crate::doors::Doors;
 use crate::landing::{Landing, Loopback};
 use crate::open::{self, OpenError, Opened};
 use crate::places::{Places, create_secret_file, read_secret_file};
+use crate::pulse::Pulse;
 use crate::tasks::TrackedTasks;
-use crate::web::{self, Web};
+use crate::web::{self, Site, Web};
 
 /// Every piece of a running installation.
 pub(crate) struct App {
@@ -29,6 +31,8 @@ pub(crate) struct App {
     pub(crate) broker: Broker,
     pub(crate) catalogue: Arc<MemoryCatalogue>,
     pub(crate) api_tokens: Arc<ApiTokenDirectory>,
+    /// When the database last answered.
+    pub(crate) pulse: Arc<Pulse>,
     pub(crate) guard: Guard,
     pub(crate) proxy: Proxy,
     pub(crate) landing: Arc<Landing>,
@@ -45,6 +49,12 @@ pub(crate) struct App {
 /// How often changes by other processes are looked for. A revocation must count within a second.
 const POLL: Duration = Duration::from_millis(250);
 
+/// How long one look may take.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A database that is away for a night is no reason for a log of megabytes (A249).
+const FAILURES_PER_LINE: u32 = 100;
+
 // === impl App ===
 
 impl App {
@@ -59,7 +69,13 @@ impl App {
         let opened = open::open(&config.data_dir, Arc::clone(&entropy), Arc::clone(&clock)).await?;
         let broker = doors.broker(config, &opened, base.clone())?;
         let catalogue = Arc::new(MemoryCatalogue::default());
-        let api_tokens = Arc::new(ApiTokenDirectory::new(Arc::clone(&opened.vault)));
+        let pulse = Arc::new(Pulse::new(clock.monotonic_ms()));
+        let api_tokens = Arc::new(ApiTokenDirectory::new(
+            Arc::clone(&opened.vault),
+            Arc::clone(&opened.store),
+            Arc::clone(&clock),
+            Arc::clone(&pulse),
+        ));
         let guard = Guard::new(Arc::clone(&api_tokens) as _, GuardSettings::default());
         let proxy = doors.proxy(config, &opened, &broker, &catalogue);
         let landing = Arc::new(landing(
@@ -73,7 +89,8 @@ impl App {
             catalogue: Arc::clone(&catalogue),
             landing: Arc::clone(&landing),
             entropy: Arc::clone(&entropy),
-            hosts: public_host(config).into_iter().collect(),
+            site: site(config),
+            begins: Semaphore::new(web::BEGINS),
         });
         if let Landing::Loopback(loopback) = &*landing {
             loopback.set_routes(web::router(Arc::clone(&web)));
@@ -84,6 +101,7 @@ impl App {
             broker,
             catalogue,
             api_tokens,
+            pulse,
             guard,
             proxy,
             landing,
@@ -105,7 +123,7 @@ impl App {
     /// Reads anew what is kept in memory.
     pub(crate) async fn reload(&self) -> Result<(), StoreError> {
         self.catalogue.reload(&*self.store).await?;
-        self.api_tokens.reload(&*self.store).await?;
+        self.api_tokens.reload().await?;
         self.broker.invalidate();
         Ok(())
     }
@@ -113,28 +131,46 @@ impl App {
     /// Follows changes made by other processes until `closed` resolves.
     pub(crate) async fn follow(self: Arc<Self>, closed: impl Future<Output = ()>) {
         let mut closed = core::pin::pin!(closed);
-        let mut seen = None;
+        let (mut seen, mut failures) = (None, 0_u32);
         loop {
             tokio::select! {
                 () = &mut closed => return,
                 () = self.clock.sleep(POLL) => {}
             }
-            let version = match self.store.data_version().await {
-                Ok(version) => Some(version),
-                Err(error) => {
-                    tracing::warn!(%error, "could not look for changes; caches are dropped");
-                    None
+            let asked_ms = self.clock.monotonic_ms();
+            let caught_up = tokio::time::timeout(PATIENCE, self.catch_up(&mut seen)).await;
+            let Err(error) = caught_up.unwrap_or(Err(StoreError::Busy)) else {
+                self.pulse.beat(asked_ms);
+                if failures > 0 {
+                    tracing::info!(failures, "the database answers again");
                 }
-            };
-            // Without an answer nothing in memory may be trusted for longer.
-            if version.is_some() && version == seen {
+                failures = 0;
                 continue;
+            };
+            // Without an answer no credential in memory may be trusted for longer; tokens of ours
+            // are looked up one by one.
+            self.broker.invalidate();
+            if failures.is_multiple_of(FAILURES_PER_LINE) {
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                tracing::warn!(
+                    %error,
+                    cause = cause.as_deref().unwrap_or(""),
+                    failures,
+                    "the database does not answer; requests wait for it or are refused"
+                );
             }
-            match self.reload().await {
-                Ok(()) => seen = version,
-                Err(error) => tracing::warn!(%error, "could not read changes"),
-            }
+            failures = failures.saturating_add(1);
         }
+    }
+
+    /// Reads anew what changed since `seen`, if anything did.
+    async fn catch_up(&self, seen: &mut Option<i64>) -> Result<(), StoreError> {
+        let version = self.store.data_version().await?;
+        if *seen != Some(version) {
+            self.reload().await?;
+            *seen = Some(version);
+        }
+        Ok(())
     }
 
     /// A new token file, or the one that another process made in between.
@@ -158,6 +194,9 @@ impl App {
             None => self.make_local_token(now)?,
         };
         let secret = Secret::new(text.expose().trim());
+        if kind_of(secret.expose()) != Some(TokenKind::Api) {
+            return Err(OpenError::TokenFile { path: path.clone() });
+        }
         let row = self.api_tokens.describe_local(&secret, &*self.entropy, now);
         let failed = |source| OpenError::Store { source };
         if rows
@@ -170,7 +209,8 @@ impl App {
         }
         // The file counts: a token that was in an earlier one stops working.
         for old in rows.list_api_tokens().await.map_err(failed)? {
-            if old.name == row.name {
+            // One with the same MAC is this very token, stored by another process just now.
+            if old.name == row.name && old.mac != row.mac {
                 rows.delete_api_token(&old.id).await.map_err(failed)?;
             }
         }
@@ -210,4 +250,15 @@ fn landing(
 pub(crate) fn public_host(config: &Config) -> Option<String> {
     let url = config.server.public_url.as_ref()?;
     url.host().map(|host| host.to_string())
+}
+
+fn site(config: &Config) -> Site {
+    let Some(url) = &config.server.public_url else {
+        return Site::default();
+    };
+    Site {
+        host: public_host(config),
+        prefix: url.path().trim_end_matches('/').to_owned(),
+        is_https: url.scheme() == "https",
+    }
 }

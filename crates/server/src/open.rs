@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use claviger_broker::{Vault, VaultError};
 use claviger_crypto::{InvalidKeyFile, Kek, base64url_encode};
+use claviger_model::Fault;
 use claviger_ports::{Clock, Entropy};
 use claviger_store::{Store, StoreError};
 use claviger_store_sqlite::{OpenError as DatabaseError, SqliteStore};
@@ -50,6 +51,12 @@ pub enum OpenError {
     /// A file or directory of ours.
     #[error(transparent)]
     Places(#[from] PlacesError),
+    /// The token file holds something else.
+    #[error("{} holds no API token", path.display())]
+    TokenFile {
+        /// Where it is.
+        path: PathBuf,
+    },
     /// The quirk file.
     #[error("the quirk file {} cannot be used", path.display())]
     Quirks {
@@ -76,6 +83,23 @@ pub enum OpenError {
 }
 
 impl OpenError {
+    /// Who has to do something about it.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Database { source, .. } => source.fault(),
+            Self::Egress { .. } | Self::Store { .. } => Fault::Us,
+            Self::Vault { source } => match source {
+                VaultError::WrongKey { .. } => Fault::Operator,
+                _ => Fault::Us,
+            },
+            Self::KeyFile { .. }
+            | Self::KeyFileMissing { .. }
+            | Self::Places(_)
+            | Self::Quirks { .. }
+            | Self::TokenFile { .. } => Fault::Operator,
+        }
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -90,10 +114,48 @@ impl OpenError {
                 Some("this key belongs to another database; put the right key file back".to_owned())
             }
             Self::Places(source) => Some(source.hint()),
+            Self::Database { path, source } => database_hint(path, source),
+            Self::Quirks { .. } => Some(
+                "mend the file, or leave issuers.quirks_file out to use the built-in ones"
+                    .to_owned(),
+            ),
+            Self::Store {
+                source: StoreError::Busy,
+            } => Some(BUSY.to_owned()),
+            Self::TokenFile { path } => Some(format!(
+                "delete {}; the next start makes a new token",
+                path.display()
+            )),
             _ => None,
         }
     }
 }
+
+/// What to do about a database that does not open. `None` where only its cause can tell.
+fn database_hint(path: &Path, error: &DatabaseError) -> Option<String> {
+    let path = path.display();
+    match error {
+        DatabaseError::Busy { .. } => Some(BUSY.to_owned()),
+        DatabaseError::File { .. } => Some(format!("check that you own {path} and may write it")),
+        DatabaseError::Newer { .. } => {
+            Some("start the newer claviger that wrote it, or use another --data-dir".to_owned())
+        }
+        DatabaseError::NotAFile { .. } => Some(format!(
+            "put the database file itself at {path}, not a link"
+        )),
+        DatabaseError::NotOurs { .. } => {
+            Some("use another --data-dir; nothing in this one was changed".to_owned())
+        }
+        DatabaseError::WideMode { .. } => Some(format!("chmod 600 {path}")),
+        DatabaseError::Database { .. } => Some(format!(
+            "the cause above says whether the disk is full or {path} is damaged; if it is, put a \
+             backup of it back, with its key file"
+        )),
+        _ => None,
+    }
+}
+
+const BUSY: &str = "another process holds the database; try again in a moment";
 
 /// What is open.
 pub(crate) struct Opened {

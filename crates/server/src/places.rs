@@ -54,7 +54,22 @@ impl PlacesError {
     /// What to do.
     pub fn hint(&self) -> String {
         match self {
-            Self::Io { path, .. } => format!("check that you own {}", path.display()),
+            Self::Io { path, source } => {
+                let path = path.display();
+                match source.kind() {
+                    io::ErrorKind::PermissionDenied => format!(
+                        "make {path} yours (chown), or name a directory of your own with --data-dir"
+                    ),
+                    io::ErrorKind::StorageFull => format!("free some space for {path}"),
+                    io::ErrorKind::ReadOnlyFilesystem => {
+                        "name a directory that can be written with --data-dir".to_owned()
+                    }
+                    io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+                        format!("{path} must be a directory; name another one with --data-dir")
+                    }
+                    _ => format!("check that {path} is yours and can be written"),
+                }
+            }
             Self::TooOpen { path, .. } => format!("chmod go-rwx {}", path.display()),
             Self::NotPlain { path } => {
                 format!(
@@ -102,11 +117,17 @@ pub(crate) fn read_secret_file(path: &Path) -> Result<Option<Secret>, PlacesErro
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed(error)),
     };
+    // Before it is opened: to open a pipe is to wait.
+    if !named.file_type().is_file() {
+        return Err(PlacesError::NotPlain {
+            path: path.to_owned(),
+        });
+    }
     let file = File::open(path).map_err(failed)?;
     let opened = file.metadata().map_err(failed)?;
     // What was opened is what was named: no link was followed, none was slipped in between.
     let same = named.dev() == opened.dev() && named.ino() == opened.ino();
-    if !named.file_type().is_file() || !same {
+    if !same {
         return Err(PlacesError::NotPlain {
             path: path.to_owned(),
         });
@@ -133,8 +154,14 @@ pub(crate) fn create_secret_file(
         .mode(0o600)
         .open(&draft)
         .map_err(failed)?;
-    file.write_all(text.expose().as_bytes()).map_err(failed)?;
-    file.sync_all().map_err(failed)?;
+    let written = file
+        .write_all(text.expose().as_bytes())
+        .and_then(|()| file.sync_all());
+    if let Err(error) = written {
+        // The disk is full, say: half a secret helps nobody and is not left behind.
+        fs::remove_file(&draft).map_err(failed)?;
+        return Err(failed(error));
+    }
     // A hard link appears with its content and fails where the name is taken, so that of two
     // processes that start at once exactly one makes the file.
     let linked = fs::hard_link(&draft, path);

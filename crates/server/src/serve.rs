@@ -9,10 +9,13 @@ use std::process;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::State;
 use axum::routing::get;
 use claviger_config::Config;
+use claviger_model::Fault;
 use claviger_ports::Tasks;
 use claviger_proxy::RouteSettings;
+use http::StatusCode;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -20,6 +23,7 @@ use crate::app::{App, public_host};
 use crate::listen::{self, ListenSettings};
 use crate::local::Local;
 use crate::open::OpenError;
+use crate::watch::watched;
 use crate::{Gateway, socket, web};
 
 /// What a caller may be told once the server serves.
@@ -75,16 +79,43 @@ pub enum ServeError {
 }
 
 impl ServeError {
+    /// Who has to do something about it.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::AdminSocket { .. } | Self::Listen { .. } => Fault::Operator,
+            Self::Open(source) => source.fault(),
+        }
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::AdminSocket { .. } => {
-                Some("stop the other server, or use another --data-dir".to_owned())
-            }
-            Self::Listen { .. } => Some(
-                "another program may use the port; pick one with --listen 127.0.0.1:PORT"
+            Self::AdminSocket { source, .. } => Some(match source.kind() {
+                io::ErrorKind::AddrInUse => {
+                    "another server runs on this data directory: stop it, or use another --data-dir"
+                        .to_owned()
+                }
+                // The kernel takes about a hundred bytes for the path of a socket.
+                io::ErrorKind::InvalidInput => {
+                    "its path is too long for a socket; use a shorter --data-dir".to_owned()
+                }
+                _ => "check that the data directory is yours and can be written".to_owned(),
+            }),
+            Self::Listen { address, source } => Some(match source.kind() {
+                io::ErrorKind::AddrInUse => format!(
+                    "another program uses port {}: stop it, or pick one with --listen \
+                     127.0.0.1:PORT",
+                    address.port()
+                ),
+                io::ErrorKind::PermissionDenied => {
+                    "ports below 1024 are for the administrator; pick another one with --listen \
+                     127.0.0.1:PORT"
+                        .to_owned()
+                }
+                _ => "this machine does not have the address; listen on 127.0.0.1 with --listen \
+                      127.0.0.1:PORT"
                     .to_owned(),
-            ),
+            }),
             Self::Open(source) => source.hint(),
         }
     }
@@ -110,7 +141,7 @@ pub async fn serve(
     );
     let app = App::compose(&config, Some(base.clone()), vec![address]).await?;
     let path = app.places.admin_socket.clone();
-    let admin = socket::bind(&path)
+    let (admin, lock) = socket::bind(&path)
         .await
         .map_err(|source| ServeError::AdminSocket {
             path: path.clone(),
@@ -123,7 +154,12 @@ pub async fn serve(
     let following = Arc::clone(&app).follow(stop.clone().cancelled_owned());
     app.tasks.spawn("follow changes", Box::pin(following));
     let admin_done = stop.clone().cancelled_owned();
-    let serving_admin = listen::run(admin, socket::router(gateway), settings, admin_done);
+    let serving_admin = listen::run(
+        admin,
+        watched(socket::router(gateway)),
+        settings,
+        admin_done,
+    );
     app.tasks.spawn("admin socket", Box::pin(serving_admin));
 
     on_ready(&ready(&app, address, base));
@@ -139,6 +175,7 @@ pub async fn serve(
     if let Err(error) = std::fs::remove_file(&path) {
         tracing::debug!(%error, "could not remove the admin socket");
     }
+    drop(lock);
     // A refresh under way takes at most 30 s; losing its answer would cost a sign-in.
     if !app
         .tasks
@@ -171,16 +208,28 @@ fn routes(app: &Arc<App>, config: &Config) -> Router {
             ..RouteSettings::default()
         },
     );
-    Router::new()
+    let health = Router::new()
         .route("/healthz", get(async || "ok\n"))
-        .merge(web::router(Arc::clone(&app.web)))
-        .merge(proxy)
+        .route("/readyz", get(readyz))
+        .with_state(Arc::clone(app));
+    watched(health.merge(web::router(Arc::clone(&app.web))).merge(proxy))
+}
+
+/// Whether the database answers, without asking it: whoever may connect may ask us this often.
+async fn readyz(State(app): State<Arc<App>>) -> (StatusCode, &'static str) {
+    if app.pulse.is_ready(app.clock.monotonic_ms()) {
+        (StatusCode::OK, "ready\n")
+    } else {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        (status, "the database does not answer\n")
+    }
 }
 
 fn listen_settings(config: &Config) -> ListenSettings {
     ListenSettings {
         connections: usize::try_from(config.limits.connections).unwrap_or(usize::MAX),
         head_timeout: Duration::from_secs(u64::from(config.limits.header_timeout_s)),
+        head_bytes: usize::try_from(config.limits.header_bytes).unwrap_or(usize::MAX),
         grace: Duration::from_secs(u64::from(config.server.shutdown_grace_s)),
     }
 }

@@ -3,9 +3,9 @@
 //! It is a unix socket of mode 0600 in a directory of mode 0700: who can open it is the owner.
 
 use std::convert::Infallible;
-use std::fs::{self, Permissions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -26,22 +26,49 @@ use crate::{Gateway, McpRequest};
 /// The largest request the socket takes, in bytes.
 const MOST: usize = 4 * 1024 * 1024;
 
-/// Binds the socket, in place of one that a dead process left behind.
-pub(crate) async fn bind(path: &Path) -> io::Result<UnixListener> {
-    if UnixStream::connect(path).await.is_ok() {
-        return Err(io::Error::new(
+/// Binds the socket, in place of one that a dead process left behind. What comes with it says that
+/// this is the one server of the data directory; it is kept for as long as that is so.
+pub(crate) async fn bind(path: &Path) -> io::Result<(UnixListener, File)> {
+    let running = || {
+        io::Error::new(
             io::ErrorKind::AddrInUse,
-            "another server answers on the admin socket",
-        ));
-    }
-    match fs::remove_file(path) {
+            "another server runs on this data directory",
+        )
+    };
+    let directory = path.parent().unwrap_or(Path::new("."));
+    let lock = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(directory.join("serve.lock"))?;
+    // Of two that start at once exactly one gets it, and the kernel takes it back from the dead.
+    match lock.try_lock() {
         Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
+        Err(TryLockError::WouldBlock) => return Err(running()),
+        Err(TryLockError::Error(error)) => return Err(error),
     }
-    let listener = UnixListener::bind(path)?;
-    fs::set_permissions(path, Permissions::from_mode(0o600))?;
-    Ok(listener)
+    if UnixStream::connect(path).await.is_ok() {
+        return Err(running());
+    }
+    // A196: it appears under its name with its mode. Between bind and chmod it has whatever mode
+    // the umask left, so that happens where nobody else can get at it.
+    let nest = directory.join(".s");
+    let draft = nest.join("a");
+    if let Err(error) = DirBuilder::new().mode(0o700).create(&nest)
+        && error.kind() != io::ErrorKind::AlreadyExists
+    {
+        return Err(error);
+    }
+    match fs::remove_file(&draft) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(&draft)?;
+    fs::set_permissions(&draft, Permissions::from_mode(0o600))?;
+    fs::rename(&draft, path)?;
+    fs::remove_dir(&nest)?;
+    Ok((listener, lock))
 }
 
 /// The routes of the socket.
@@ -59,7 +86,7 @@ async fn act(State(gateway): State<Arc<dyn Gateway>>, request: HttpRequest) -> R
     };
     let request: Request = match serde_json::from_slice(&body) {
         Ok(request) => request,
-        Err(error) => return one(&usage(format!("the request is not one of ours: {error}"))),
+        Err(error) => return one(&usage(unreadable(&error))),
     };
     let (send, receive) = mpsc::unbounded_channel::<Line>();
     // The act runs while its lines are read, and ends where the reader goes away: that is how
@@ -143,6 +170,23 @@ fn print(line: &Line) -> Bytes {
 
 fn one(line: &Line) -> Response {
     print(line).into_response()
+}
+
+/// A172: serde shows the value it did not expect, and that may be a secret. A name is none.
+fn unreadable(error: &serde_json::Error) -> String {
+    let said = error.to_string();
+    let names = ["unknown field `", "unknown variant `", "missing field `"];
+    let named = names.iter().find_map(|start| {
+        let (name, _) = said.strip_prefix(start)?.split_once('`')?;
+        let name: String = name
+            .chars()
+            .filter(|char| !char.is_control())
+            .take(64)
+            .collect();
+        Some(format!("{start}{name}`"))
+    });
+    let what = named.unwrap_or_else(|| "a value of another kind".to_owned());
+    format!("the request is not one of ours: {what}")
 }
 
 fn usage(message: String) -> Line {

@@ -1,8 +1,8 @@
 //! Signing in and out.
 
 use claviger_admin_api::{Line, LogoutView, ProblemKind, SignInEnded, SignInStarted};
-use claviger_broker::{AtIssuer, Begin, BeginError, Begun, Broker, Completed, Ended};
-use claviger_model::{Outcome, ServerId, SignInId, Standing};
+use claviger_broker::{AtIssuer, Begin, BeginError, Begun, Broker, Completed, Disconnected, Ended};
+use claviger_model::{Outcome, Server, ServerId, SignInId, Standing};
 use url::Url;
 
 use super::{Done, Refused, Sink, find, hold_problem, owner, problem, step_view};
@@ -28,7 +28,7 @@ pub(super) async fn login(app: &App, slug: &str, force: bool, sink: Sink<'_>) ->
         .broker
         .begin(&server, &owner(), begin, &mut |step| sink(step_view(step)))
         .await
-        .map_err(|error| begin_problem(slug, &error))?;
+        .map_err(|error| begin_problem(&server, &error))?;
     let ended = match begun {
         Begun::Connected => done(Standing::Connected, "already signed in"),
         Begun::NoSignIn => done(Standing::NoSignIn, "this server needs no sign-in"),
@@ -68,7 +68,8 @@ pub(super) async fn cancel(app: &App, slug: &str) -> Done {
         return Ok(());
     }
     let message = format!("no sign-in to `{slug}` is in flight");
-    Err(problem(ProblemKind::Refused, "no_sign_in", message, None))
+    let hint = Some(format!("begin one with `claviger login {slug}`"));
+    Err(problem(ProblemKind::Refused, "no_sign_in", message, hint))
 }
 
 /// M12: a callback that a person copied from the browser's address bar.
@@ -84,8 +85,8 @@ pub(super) async fn callback(app: &App, url: &str, sink: Sink<'_>) -> Done {
     let parsed = Url::parse(url.trim()).map_err(|_error| refused("this is not a web address"))?;
     let server = parsed
         .path()
-        .strip_prefix("/callback/")
-        .and_then(|id| ServerId::parse(id).ok())
+        .rsplit_once("/callback/")
+        .and_then(|(_, id)| ServerId::parse(id).ok())
         .ok_or_else(|| refused("this is not the address of a sign-in callback"))?;
     match app
         .broker
@@ -109,19 +110,23 @@ pub(super) async fn logout(app: &App, slug: &str, sink: Sink<'_>) -> Done {
         .disconnect(&server, &owner())
         .await
         .map_err(|error| hold_problem(&error))?;
+    sink(Line::LoggedOut(logout_view(slug, ended)));
+    Ok(())
+}
+
+pub(super) fn logout_view(slug: &str, ended: Disconnected) -> LogoutView {
     let (at_issuer, message) = match ended.at_issuer {
         AtIssuer::Failed(message) => ("failed", Some(message)),
         AtIssuer::NotOffered => ("not_offered", None),
         AtIssuer::NothingToRevoke => ("nothing_to_revoke", None),
         AtIssuer::Revoked => ("revoked", None),
     };
-    sink(Line::LoggedOut(LogoutView {
+    LogoutView {
         server: slug.to_owned(),
         ended_here: ended.ended_here,
         at_issuer: at_issuer.to_owned(),
         message,
-    }));
-    Ok(())
+    }
 }
 
 /// Ends the sign-in when whoever waits for it goes away: a closed terminal leaves no sign-in
@@ -166,12 +171,19 @@ fn ended_view(slug: &str, ended: &Ended) -> SignInEnded {
     }
 }
 
-fn begin_problem(slug: &str, error: &BeginError) -> Refused {
+fn begin_problem(server: &Server, error: &BeginError) -> Refused {
     let hint = match error {
-        BeginError::InFlight { .. } => Some(format!(
-            "finish it in the browser, or start over with `claviger login {slug} --force`"
-        )),
-        other => other.hint(),
+        BeginError::InFlight { .. } => format!(
+            "finish it in the browser, or start over with `claviger login {} --force`",
+            server.slug
+        ),
+        BeginError::Hold { .. } => "the log names the cause; check the data directory".to_owned(),
+        other => other.hint().unwrap_or_else(|| {
+            format!(
+                "`claviger doctor {}` shows each step and which one fails",
+                server.url
+            )
+        }),
     };
     let kind = match error {
         BeginError::Hold { .. } => ProblemKind::Bug,
@@ -179,5 +191,5 @@ fn begin_problem(slug: &str, error: &BeginError) -> Refused {
         other if other.is_unreachable() => ProblemKind::Unreachable,
         _ => ProblemKind::Refused,
     };
-    problem(kind, error.code(), error.to_string(), hint)
+    problem(kind, error.code(), error.to_string(), Some(hint))
 }

@@ -1,7 +1,7 @@
 //! Administrative acts: one file a noun; each answers with lines.
 
 use claviger_admin_api::{Line, Problem, ProblemKind, Request, StepStatus, StepView};
-use claviger_broker::{Step, StepKind};
+use claviger_broker::{HoldError, Step, StepKind};
 use claviger_model::{Server, Slug, TenantId, UserId};
 use claviger_store::StoreError;
 
@@ -27,14 +27,14 @@ pub(crate) async fn act(app: &App, request: Request, sink: Sink<'_>) {
         Request::ListServers => servers::list(app, sink).await,
         Request::Login { slug, force } => login::login(app, &slug, force, sink).await,
         Request::Logout { slug } => login::logout(app, &slug, sink).await,
-        Request::RemoveServer { slug } => servers::remove(app, &slug).await,
+        Request::RemoveServer { slug } => servers::remove(app, &slug, sink).await,
         Request::ShowServer { slug } => servers::show(app, &slug, sink).await,
         Request::Status { slug } => status::status(app, slug.as_deref(), sink).await,
-        other => Err(problem(
+        _ => Err(problem(
             ProblemKind::Usage,
             "unknown_request",
-            format!("this version does not know the request {other:?}"),
-            None,
+            "this version does not know the request",
+            Some("use the command line of the same version as the running server".to_owned()),
         )),
     };
     sink(match done {
@@ -67,13 +67,31 @@ fn problem(
 /// The database did not do as it should: our trouble, with the cause in the log.
 fn store_problem(error: &StoreError) -> Refused {
     tracing::error!(error = %error, cause = ?std::error::Error::source(error), "the database failed");
-    let hint = matches!(error, StoreError::Busy).then(|| "try again in a moment".to_owned());
+    let hint = match error {
+        StoreError::Busy => "another process holds the database; try again in a moment",
+        _ => "the log of the server names the cause; check the disk and the data directory",
+    };
+    let hint = Some(hint.to_owned());
     problem(ProblemKind::Bug, "database", error.to_string(), hint)
 }
 
-fn hold_problem(error: &claviger_broker::HoldError) -> Refused {
+fn hold_problem(error: &HoldError) -> Refused {
     tracing::error!(error = %error, cause = ?std::error::Error::source(error), "a credential cannot be used");
-    problem(ProblemKind::Bug, "credential", error.to_string(), None)
+    let hint = match error {
+        HoldError::Store {
+            source: StoreError::Busy,
+        } => "another process holds the database; try again in a moment",
+        HoldError::Store { .. } => {
+            "the log of the server names the cause; check the disk and the data directory"
+        }
+        _ => "sign in again with `claviger login NAME --force`; the log names the cause",
+    };
+    problem(
+        ProblemKind::Bug,
+        "credential",
+        error.to_string(),
+        Some(hint.to_owned()),
+    )
 }
 
 /// The server under that name.
@@ -95,8 +113,11 @@ async fn find(app: &App, slug: &str) -> Result<Server, Refused> {
 }
 
 fn parse_slug(slug: &str) -> Result<Slug, Refused> {
-    Slug::parse(slug)
-        .map_err(|error| problem(ProblemKind::Usage, "invalid_name", error.to_string(), None))
+    Slug::parse(slug).map_err(|error| {
+        let hint = "use lower-case letters, digits and hyphens, such as `my-server`";
+        let hint = Some(hint.to_owned());
+        problem(ProblemKind::Usage, "invalid_name", error.to_string(), hint)
+    })
 }
 
 fn owner() -> UserId {

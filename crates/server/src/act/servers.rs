@@ -1,7 +1,7 @@
 //! The catalogue.
 
 use claviger_admin_api::{AddServer, Line, ProblemKind};
-use claviger_broker::{Found, Look};
+use claviger_broker::{AtIssuer, Found, Look};
 use claviger_crypto::{Secret, SigningKey};
 use claviger_model::{
     Auth, Grant, HeaderTemplate, OauthSettings, Server, ServerId, Standing, TenantId,
@@ -10,6 +10,7 @@ use claviger_store::StoreError;
 use claviger_wire::{Scope, ScopeSet};
 use http::{HeaderName, HeaderValue};
 
+use super::login::logout_view;
 use super::status::check_url;
 use super::view::server_view;
 use super::{
@@ -20,6 +21,7 @@ use crate::app::App;
 pub(super) async fn add(app: &App, add: AddServer, sink: Sink<'_>) -> Done {
     let slug = parse_slug(&add.slug)?;
     check_url(&add.url, add.allow_private)?;
+    check_names(&add)?;
     let rows = app.store.tenant(&TenantId::default_tenant());
     if rows
         .find_server(&slug)
@@ -62,6 +64,24 @@ pub(super) async fn add(app: &App, add: AddServer, sink: Sink<'_>) -> Done {
     )));
     Ok(())
 }
+
+/// What else was typed and will be shown or dialled.
+fn check_names(add: &AddServer) -> Done {
+    let name = add.display_name.as_deref().unwrap_or_default();
+    if name.chars().any(char::is_control) || name.chars().count() > MOST_NAME {
+        return Err(usage("a name has at most 80 characters, all on one line"));
+    }
+    if let Some(issuer) = &add.issuer {
+        check_url(issuer, add.allow_private)?;
+    }
+    if let Some(url) = &add.client_metadata_url {
+        check_url(url, false)?;
+    }
+    Ok(())
+}
+
+/// Longer names do not fit where they are shown.
+const MOST_NAME: usize = 80;
 
 async fn discover(app: &App, server: &Server, sink: Sink<'_>) -> Result<Found, Refused> {
     let looked = app
@@ -129,11 +149,23 @@ async fn show_one(app: &App, server: &Server, sink: Sink<'_>) -> Done {
 }
 
 /// Ends what is held first, so that deleting a server leaves no grant behind at its issuer.
-pub(super) async fn remove(app: &App, slug: &str) -> Done {
+pub(super) async fn remove(app: &App, slug: &str, sink: Sink<'_>) -> Done {
     let server = find(app, slug).await?;
-    let ended = app.broker.disconnect(&server, &owner()).await;
-    if let Err(error) = ended {
-        tracing::warn!(server = %server.slug, error = %error, "could not revoke before removing");
+    // Whoever waits for a sign-in is told now; its row is about to go.
+    app.broker
+        .cancel(&server, &owner())
+        .await
+        .map_err(|error| hold_problem(&error))?;
+    let ended = app
+        .broker
+        .disconnect(&server, &owner())
+        .await
+        .map_err(|error| hold_problem(&error))?;
+    if let AtIssuer::Failed(why) = &ended.at_issuer {
+        tracing::warn!(server = %server.slug, why, "the issuer did not confirm the revocation");
+    }
+    if ended.ended_here {
+        sink(Line::LoggedOut(logout_view(slug, ended)));
     }
     let rows = app.store.tenant(&server.tenant);
     rows.delete_server(&server.id)
@@ -235,7 +267,14 @@ async fn fixed_header(app: &App, server: &Server, header: &str) -> Result<Header
         .ok_or_else(|| usage("a header is written `Name: value`"))?;
     let (name, value) = (name.trim(), value.trim());
     let parsed = HeaderName::from_bytes(name.as_bytes())
-        .map_err(|error| usage(&format!("`{}`: {error}", name.escape_debug())))?;
+        // Not shown: what stands before the colon may be the key itself.
+        .map_err(|error| usage(&format!("the name of a fixed header cannot be sent: {error}")))?;
+    // They are ours to set; a fixed one would cut the request in two or send it elsewhere.
+    if FRAMING.contains(&parsed.as_str()) {
+        return Err(usage(&format!(
+            "`{parsed}` is set by Claviger itself and cannot be fixed"
+        )));
+    }
     HeaderValue::from_str(value)
         .map_err(|error| usage(&format!("the value of `{parsed}` cannot be sent: {error}")))?;
     let sealed_value = seal(app, server, Some(value)).await?.unwrap_or_default();
@@ -244,6 +283,21 @@ async fn fixed_header(app: &App, server: &Server, header: &str) -> Result<Header
         sealed_value,
     })
 }
+
+const FRAMING: [&str; 12] = [
+    "accept-encoding",
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "keep-alive",
+    "mcp-session-id",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "proxy-connection",
+];
 
 fn taken(slug: &str) -> Refused {
     problem(
@@ -257,5 +311,6 @@ fn taken(slug: &str) -> Refused {
 }
 
 fn usage(message: &str) -> Refused {
-    problem(ProblemKind::Usage, "invalid_server", message, None)
+    let hint = Some("see `claviger server add --help`".to_owned());
+    problem(ProblemKind::Usage, "invalid_server", message, hint)
 }

@@ -1,11 +1,11 @@
 //! How things stand, and why.
 
 use claviger_admin_api::{Line, ProblemKind};
-use claviger_broker::Look;
+use claviger_broker::{Look, LookError};
 use claviger_model::TenantId;
 use url::Url;
 
-use super::{Done, Sink, find, hold_problem, owner, problem, step_view, store_problem};
+use super::{Done, Refused, Sink, find, hold_problem, owner, problem, step_view, store_problem};
 use crate::act::view::connection_view;
 use crate::app::App;
 
@@ -44,17 +44,22 @@ pub(super) async fn doctor(app: &App, url: &str, allow_private: bool, sink: Sink
         .await;
     match looked {
         Ok(_found) => Ok(()),
-        Err(error) => Err(problem(
-            if error.is_unreachable() {
-                ProblemKind::Unreachable
-            } else {
-                ProblemKind::Refused
-            },
-            error.code(),
-            error.to_string(),
-            error.hint(),
-        )),
+        Err(error) => Err(look_problem(&error)),
     }
+}
+
+/// Why nothing usable was found at an address.
+pub(super) fn look_problem(error: &LookError) -> Refused {
+    let (kind, hint) = if error.is_unreachable() {
+        let hint = "check the address, and that something answers there";
+        (ProblemKind::Unreachable, hint)
+    } else {
+        let hint =
+            "the last step above says which rule is broken; the server's operator can mend it";
+        (ProblemKind::Refused, hint)
+    };
+    let hint = error.hint().unwrap_or_else(|| hint.to_owned());
+    problem(kind, error.code(), error.to_string(), Some(hint))
 }
 
 /// What may be typed as a server's URL. Where it leads is judged when it is dialled.
@@ -67,14 +72,20 @@ pub(super) fn check_url(text: &str, allow_private: bool) -> Done {
             hint.map(str::to_owned),
         )
     };
-    let url = Url::parse(text).map_err(|error| usage(&format!("not a URL: {error}"), None))?;
+    let url = Url::parse(text).map_err(|error| {
+        let hint = "write it whole, such as https://mcp.example.com/mcp";
+        usage(&format!("not a URL: {error}"), Some(hint))
+    })?;
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(usage("a server's URL begins with https://", None));
+        return Err(usage(
+            "a server's URL begins with https://",
+            Some("write it whole, such as https://mcp.example.com/mcp"),
+        ));
     }
     if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
         return Err(usage(
             "a server's URL has no user name, password or fragment",
-            None,
+            Some("leave them out; a key goes into --header, a sign-in happens in the browser"),
         ));
     }
     // C-69: without TLS whoever is on the way reads the tokens.

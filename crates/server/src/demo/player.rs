@@ -81,7 +81,7 @@ pub enum PlayError {
     Timeout,
 }
 
-/// Opens `url`, answers every form with the button `approve`, and follows the redirects to the end.
+/// Opens `url`, answers every form, by the button `approve` where there is a choice, and follows the redirects to the end.
 pub async fn play_browser(url: &str) -> Result<Played, DemoError> {
     let played = Browser::default().visit(url).await;
     played.map_err(|source| DemoError::Visit { source })
@@ -225,10 +225,13 @@ fn press(from: &Url, html: &str) -> Result<Option<Visit>, PlayError> {
     else {
         return Ok(None);
     };
-    let Some(button) = buttons.into_iter().find(|(_, value)| value == BUTTON) else {
+    // A form that leaves no choice is just sent, such as our own page of a link.
+    let is_choice = !buttons.is_empty();
+    let button = buttons.into_iter().find(|(_, value)| value == BUTTON);
+    if is_choice && button.is_none() {
         return Err(PlayError::Button { button: BUTTON });
-    };
-    fields.push(button);
+    }
+    fields.extend(button);
     let body = url::form_urlencoded::Serializer::new(String::new())
         .extend_pairs(fields)
         .finish();

@@ -28,6 +28,7 @@ use super::counters::Counters;
 use super::issuer::{OwnTokens, SCOPE_READ, issuer};
 use super::tools::DemoTools;
 use super::{DemoCounters, PlayError};
+use crate::listen::{ListenSettings, run};
 
 /// How the demo's server behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,12 +157,14 @@ fn serve(
 ) -> oneshot::Receiver<()> {
     let (end, ended) = oneshot::channel();
     let work = async move {
-        let served = axum::serve(listener, app)
-            .with_graceful_shutdown(stop.cancelled_owned())
-            .await;
-        if let Err(error) = served {
-            tracing::warn!(%error, "the demo's server ended early");
-        }
+        // The same listener as the gateway's: small answers and events go out at once.
+        run(
+            listener,
+            app,
+            ListenSettings::default(),
+            stop.cancelled_owned(),
+        )
+        .await;
         // Nobody waits if the demo was dropped.
         end.send(()).unwrap_or_default();
     };

@@ -5,13 +5,16 @@ use core::fmt::{self, Write as _};
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use claviger_crypto::{base64_encode, sha256};
+use claviger_model::Server;
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
     X_FRAME_OPTIONS,
 };
-use http::{HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
+use url::Url;
 
 use super::style::CSS;
+use crate::web::Site;
 
 /// How the heading is coloured; the words say the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,13 +33,13 @@ pub(crate) struct Page {
     sentences: Vec<String>,
     facts: Vec<(String, String)>,
     button: Option<Button>,
+    prefix: String,
 }
 
 #[derive(Debug)]
 struct Button {
     label: String,
     action: String,
-    fields: Vec<(String, String)>,
 }
 
 // === impl Page ===
@@ -50,7 +53,33 @@ impl Page {
             sentences: Vec::new(),
             facts: Vec::new(),
             button: None,
+            prefix: String::new(),
         }
+    }
+
+    /// Under the address by which people see our pages.
+    pub(crate) fn at(mut self, site: &Site) -> Self {
+        site.prefix.clone_into(&mut self.prefix);
+        self
+    }
+
+    /// Which server this is about, and where it really is: a name can be chosen to mislead.
+    pub(crate) fn server(self, server: &Server) -> Self {
+        let url = Url::parse(&server.url).ok();
+        let host = url
+            .as_ref()
+            .and_then(|url| url.host().map(|host| (host.to_string(), url.port())));
+        let host = match host {
+            Some((host, Some(port))) => format!("{host}:{port}"),
+            Some((host, None)) => host,
+            None => server.url.clone(),
+        };
+        let name = if server.display_name == server.slug.as_str() {
+            server.display_name.clone()
+        } else {
+            format!("{} ({})", server.display_name, server.slug)
+        };
+        self.fact("Server", name).fact("Host", host)
     }
 
     pub(crate) fn sentence(mut self, text: impl Into<String>) -> Self {
@@ -63,28 +92,22 @@ impl Page {
         self
     }
 
-    pub(crate) fn button(
-        mut self,
-        label: impl Into<String>,
-        action: impl Into<String>,
-        fields: Vec<(String, String)>,
-    ) -> Self {
+    pub(crate) fn button(mut self, label: impl Into<String>, action: impl Into<String>) -> Self {
         self.button = Some(Button {
             label: label.into(),
             action: action.into(),
-            fields,
         });
         self
     }
 
     fn html(&self) -> String {
-        let tone = match self.tone {
-            Tone::Bad => "bad",
-            Tone::Good => "good",
-            Tone::Plain => "plain",
+        let (tone, mark) = match self.tone {
+            Tone::Bad => ("bad", CROSS),
+            Tone::Good => ("good", CHECK),
+            Tone::Plain => ("plain", ""),
         };
         let heading = escape(&self.heading);
-        let mut body = format!("<h1>{heading}</h1>");
+        let mut body = format!("<h1>{mark}<span>{heading}</span></h1>");
         for sentence in &self.sentences {
             push(&mut body, format_args!("<p>{}</p>", escape(sentence)));
         }
@@ -92,27 +115,47 @@ impl Page {
             body.push_str("<dl>");
             for (name, value) in &self.facts {
                 let (name, value) = (escape(name), escape(value));
-                push(&mut body, format_args!("<dt>{name}</dt><dd>{value}</dd>"));
+                push(
+                    &mut body,
+                    format_args!("<div><dt>{name}</dt><dd>{value}</dd></div>"),
+                );
             }
             body.push_str("</dl>");
         }
         if let Some(button) = &self.button {
             body.push_str(&button.html());
         }
+        let prefix = escape(&self.prefix);
         format!(
             "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
              <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
+             <meta name=\"color-scheme\" content=\"light dark\">\
+             <link rel=\"icon\" type=\"image/svg+xml\" href=\"{prefix}/favicon.svg\">\
              <title>{heading} · Claviger</title><style>{CSS}</style></head>\
-             <body><main class=\"{tone}\"><header>{KEY}<span>Claviger</span></header>\
-             {body}</main></body></html>"
+             <body class=\"{tone}\"><div class=\"brand\">{KEY}<span>Claviger</span></div>\
+             <main>{body}</main></body></html>"
         )
     }
 }
 
-// A key, drawn inline so that the page loads nothing.
+// A key, drawn inline: pages of a sign-in load nothing but their icon, and that from us (A067).
 const KEY: &str = "<svg viewBox=\"0 0 24 24\" fill=\"none\" stroke=\"currentColor\" \
 stroke-width=\"2\" stroke-linecap=\"round\" aria-hidden=\"true\"><circle cx=\"7.5\" cy=\"15.5\" \
 r=\"4.5\"/><path d=\"M10.8 12.2 20 3m-3.5 3.5 3 3M13 10l2 2\"/></svg>";
+
+const CHECK: &str = "<svg viewBox=\"0 0 24 24\" fill=\"none\" stroke=\"currentColor\" \
+stroke-width=\"2.5\" stroke-linecap=\"round\" stroke-linejoin=\"round\" aria-hidden=\"true\">\
+<path d=\"m6 12.5 4 4 8-9\"/></svg>";
+
+const CROSS: &str = "<svg viewBox=\"0 0 24 24\" fill=\"none\" stroke=\"currentColor\" \
+stroke-width=\"2.5\" stroke-linecap=\"round\" aria-hidden=\"true\"><path d=\"M12 6v7m0 4.5v.01\"/>\
+</svg>";
+
+/// The icon of our pages.
+pub(crate) const ICON: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 24 24\">\
+<rect width=\"24\" height=\"24\" rx=\"5\" fill=\"#1c1a17\"/><g fill=\"none\" stroke=\"#e0b354\" \
+stroke-width=\"2\" stroke-linecap=\"round\"><circle cx=\"8.5\" cy=\"15\" r=\"3.6\"/>\
+<path d=\"M11.2 12.4 18.5 5m-2.8 2.8 2.3 2.3\"/></g></svg>";
 
 impl IntoResponse for Page {
     fn into_response(self) -> Response {
@@ -127,6 +170,11 @@ impl IntoResponse for Page {
             (X_CONTENT_TYPE_OPTIONS, "nosniff"),
             // A059: both, for browsers of either age.
             (X_FRAME_OPTIONS, "DENY"),
+            // Another site's window that opened us learns nothing of where we go.
+            (
+                HeaderName::from_static("cross-origin-opener-policy"),
+                "same-origin",
+            ),
         ];
         for (name, value) in fixed {
             headers.insert(name, HeaderValue::from_static(value));
@@ -142,14 +190,8 @@ impl IntoResponse for Page {
 
 impl Button {
     fn html(&self) -> String {
-        let mut fields = String::new();
-        for (name, value) in &self.fields {
-            let (name, value) = (escape(name), escape(value));
-            let field = format_args!("<input type=\"hidden\" name=\"{name}\" value=\"{value}\">");
-            push(&mut fields, field);
-        }
         format!(
-            "<form method=\"post\" action=\"{}\">{fields}<button>{}</button></form>",
+            "<form method=\"post\" action=\"{}\"><button>{}</button></form>",
             escape(&self.action),
             escape(&self.label)
         )
@@ -168,7 +210,8 @@ fn push(text: &mut String, piece: fmt::Arguments<'_>) {
 fn policy() -> String {
     let digest = base64_encode(&sha256(CSS.as_bytes()));
     format!(
-        "default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; frame-ancestors 'none'"
+        "default-src 'none'; style-src 'sha256-{digest}'; img-src 'self'; base-uri 'none'; \
+         frame-ancestors 'none'"
     )
 }
 
@@ -200,15 +243,11 @@ mod tests {
         let page = Page::new(StatusCode::OK, Tone::Bad, hostile)
             .sentence(hostile)
             .fact(hostile, hostile)
-            .button(
-                hostile,
-                hostile,
-                vec![(hostile.to_owned(), hostile.to_owned())],
-            )
+            .button(hostile, hostile)
             .html();
         assert!(!page.contains("<script"));
         assert!(!page.contains('\u{202e}'));
-        assert_eq!(page.matches("&lt;script&gt;alert(1)").count(), 9);
+        assert_eq!(page.matches("&lt;script&gt;alert(1)").count(), 7);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The pages people see during a sign-in: no script, strict policy, every text escaped.
 
-pub(crate) use document::{Page, Tone};
+pub(crate) use document::{ICON, Page, Tone};
 
 mod document;
 mod style;

@@ -150,6 +150,9 @@ impl Caller {
         let stream = TcpStream::connect(&self.authority)
             .await
             .map_err(|error| failed(error.into()))?;
+        stream
+            .set_nodelay(true)
+            .map_err(|error| failed(error.into()))?;
         let (mut sender, connection) = handshake(TokioIo::new(stream))
             .await
             .map_err(|error| failed(error.into()))?;
