@@ -1,6 +1,10 @@
 //! The credentials we hold, from sign-in to revocation: flights, leases and states.
 //!
-//! Start at [`Broker`]. The data path sees it as [`Attach`] only. What it never does: hand out a
+//! Start at [`Broker`]. `serve` says what to attach, `refuse` what to do when that was refused,
+//! `refresh` renews, `sign_in` begins and ends sign-ins, `engine` runs the errands of the client
+//! engine for all of them, `keep` stores what they bring, and `vault` seals it.
+//!
+//! The data path sees the broker as [`Attach`] only. What it never does: hand out a
 //! token to a caller, send a credential anywhere but to the issuer and resource it belongs to, or
 //! end one for any other reason than a refusal of the very token it still holds or a person's act.
 

@@ -6,6 +6,8 @@ mod callbacks;
 #[cfg(test)]
 mod disconnect;
 #[cfg(test)]
+mod headers;
+#[cfg(test)]
 mod own;
 #[cfg(test)]
 mod races;

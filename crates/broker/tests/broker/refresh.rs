@@ -3,7 +3,7 @@
 use claviger_broker::Missing;
 use claviger_model::{Reason, Standing, Timestamp, UserId};
 use claviger_ports::FetchError;
-use claviger_testkit::{Gate, json_answer, text_answer};
+use claviger_testkit::{json_answer, text_answer};
 use serde_json::json;
 
 use crate::support::{Installation, NOW, bearer, begin, refusal};
@@ -209,10 +209,7 @@ async fn a_refusal_after_a_lost_answer_is_said_to_be_ambiguous() {
     let (installation, node, server) = Installation::signed_in().await;
     node.expire();
     let url = installation.issuer.token_url();
-    let lost = Gate::closed();
-    lost.open();
     installation.issuer.set(|issuer| {
-        issuer.gate = Some(lost);
         issuer.next.push_back(Err(FetchError::Broken));
         let dead = json_answer(400, &json!({"error": "invalid_grant"}));
         issuer.next.push_back(dead);

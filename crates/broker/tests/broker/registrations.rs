@@ -66,11 +66,10 @@ async fn c31_c32_b29_a019_another_issuer_gets_nothing_of_the_first() {
     assert_eq!(end.outcome, Outcome::Success);
     let all = node.registrations(&server).await;
     assert_eq!((all.len(), all[1].issuer.as_str()), (2, OTHER_ISSUER));
-    assert_ne!(all[0].client_id, String::new());
     let later = installation.issuer.set(|issuer| issuer.secrets.clone());
     for request in installation.world.requests_to(OTHER_ISSUER) {
         let text = format!("{} {:?} {}", request.url, request.headers, request.text());
-        assert!(!form_has(&request, &first.client_id), "{text}");
+        assert!(!text.contains(&first.client_id), "{text}");
         for secret in old.union(&later) {
             assert!(!text.contains(secret.as_str()));
         }
@@ -78,12 +77,6 @@ async fn c31_c32_b29_a019_another_issuer_gets_nothing_of_the_first() {
     node.expire();
     node.bearer(&server).await;
     assert_eq!((installation.issuer.redeemed(), other.redeemed()), (1, 1));
-}
-
-/// Both issuers count from one, so the second's own id may read like the first's; only an id that
-/// came before the second registered anybody is the first's.
-fn form_has(request: &claviger_testkit::Recorded, id: &str) -> bool {
-    request.url.ends_with("/register") && request.text().contains(id)
 }
 
 #[tokio::test]

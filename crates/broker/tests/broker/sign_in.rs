@@ -1,7 +1,8 @@
 //! Beginning sign-ins, waiting for them, and their one end.
 
 use claviger_broker::{BeginError, Begun, Completed};
-use claviger_model::{Outcome, Reason, Server, ServerId, Slug, Standing, UserId};
+use claviger_model::{Outcome, Reason, Server, ServerId, Slug, Standing, TenantId, UserId};
+use claviger_store::Store as _;
 use claviger_testkit::FixedClock;
 use futures_util::future::join_all;
 
@@ -223,6 +224,32 @@ async fn m5_a_late_note_that_nothing_is_held_asks_nobody_to_sign_in() {
     let begun = node.begin(&server, &owner, begin()).await.unwrap();
     assert!(matches!(begun, Begun::Connected));
     assert_eq!(late.key, key(&server, &owner));
+}
+
+#[tokio::test]
+async fn m4_a_sign_in_of_another_tenant_ends_in_that_tenant() {
+    let installation = Installation::new();
+    let node = installation.node(1).await;
+    let acme = Server {
+        tenant: TenantId::parse("acme").unwrap(),
+        ..linear()
+    };
+    let (rows, owner) = (node.store.tenant(&acme.tenant), UserId::owner());
+    rows.insert_server(&acme).await.unwrap();
+    let started = node.start(&acme, &owner, begin()).await;
+    node.broker.cancel_later(started.id.clone());
+    node.tasks.finished().await;
+    let row = rows.find_sign_in(&started.id).await.unwrap();
+    assert_eq!(row.unwrap().outcome, Some(Outcome::Cancelled));
+    let started = node.start(&acme, &owner, begin()).await;
+    let query = installation.issuer.agree(&started.authorization_url);
+    let done = ended(node.complete(&acme, &query).await);
+    assert_eq!(done.outcome, Outcome::Success);
+    let told = node.broker.ended(&started.id).await;
+    assert_eq!(told.outcome, Outcome::Success);
+    // The same name in the default tenant knows nothing of it.
+    let twin = node.add(linear()).await;
+    assert!(node.attach(&twin).await.unwrap().mark.is_none());
 }
 
 async fn tick<T>(clock: &FixedClock, work: impl Future<Output = T>) -> T {

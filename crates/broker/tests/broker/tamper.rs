@@ -6,6 +6,7 @@ use claviger_broker::{Attach as _, Missing, VaultError};
 use claviger_model::{
     Credential, RegistrationId, RegistrationOrigin, Server, ServerId, Slug, UserId,
 };
+use claviger_store::Guarded;
 
 use crate::support::{Installation, Node, linear, own, refusal};
 
@@ -21,7 +22,10 @@ async fn write(node: &Node, server: &Server, row: Credential) {
     let ended = rows
         .end_credential(&row.key, &row.fingerprint, &connection)
         .await;
-    drop(ended.unwrap());
+    assert!(matches!(
+        ended,
+        Ok(Guarded::Written(_) | Guarded::Superseded)
+    ));
     let rows = node.rows();
     let mut connection = connection;
     connection.key = row.key.clone();

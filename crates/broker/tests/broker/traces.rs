@@ -19,7 +19,9 @@ use crate::support::{Installation, begin, forced, linear, own, refusal};
 /// Raw, hex, base64 at every alignment, percent, UTF-16.
 fn encodings(secret: &str) -> Vec<Vec<u8>> {
     let bytes = secret.as_bytes();
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap();
+    let pair = |byte: &u8| [digit(byte >> 4), digit(byte & 15)];
+    let hex: String = bytes.iter().flat_map(pair).collect();
     let percent: String = form_urlencoded::byte_serialize(bytes).collect();
     let wide = |bytes_of: fn(u16) -> [u8; 2]| secret.encode_utf16().flat_map(bytes_of).collect();
     let mut all = vec![

@@ -18,6 +18,10 @@ pub(crate) struct Issuer {
 }
 
 /// How it behaves, and what it did.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a habit of its own that a test switches"
+)]
 pub(crate) struct State {
     /// Seconds an access token lives; `None` says nothing about it.
     pub(crate) expires_in: Option<u64>,
@@ -131,7 +135,7 @@ impl Issuer {
         let place = request.url.strip_prefix(&self.base)?;
         Some(match place {
             "/.well-known/oauth-authorization-server" => json_answer(200, &self.metadata()),
-            "/register" => self.set(|state| state.register(request)),
+            "/register" => self.set(|state| state.register(&self.base, request)),
             "/token" => {
                 let (answer, gate) = self.set(|state| {
                     let queued = state.next.pop_front();
@@ -184,10 +188,12 @@ impl State {
         secret
     }
 
-    fn register(&mut self, request: &Recorded) -> Answer {
+    fn register(&mut self, base: &str, request: &Recorded) -> Answer {
         let asked = request.json();
         self.count += 1;
-        let id = format!("client-{}", self.count);
+        // Two issuers give no id alike.
+        let host = base.rsplit('/').next().unwrap();
+        let id = format!("client-{}-{host}", self.count);
         let secret = self.confidential.then(|| self.secret("client-secret"));
         self.clients.insert(id.clone(), secret.clone());
         let mut answer = json!({
