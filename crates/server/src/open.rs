@@ -214,3 +214,50 @@ fn kek(places: &Places, entropy: &dyn Entropy) -> Result<(Kek, bool), OpenError>
         read_secret_file(path)?.ok_or_else(|| OpenError::KeyFileMissing { path: path.clone() })?;
     Ok((parse(text)?, is_made))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_database_that_does_not_open_has_a_remedy_of_one_line() {
+        let path = || PathBuf::from("/data/claviger.db");
+        let denied = || std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+        let cases = [
+            (DatabaseError::Busy { path: path() }, "try again"),
+            (
+                DatabaseError::Newer { found: 9, known: 1 },
+                "newer claviger",
+            ),
+            (DatabaseError::NotAFile { path: path() }, "not a link"),
+            (DatabaseError::NotOurs { path: path() }, "--data-dir"),
+            (
+                DatabaseError::WideMode {
+                    path: path(),
+                    mode: 0o644,
+                },
+                "chmod 600 /data/claviger.db",
+            ),
+            (
+                DatabaseError::File {
+                    path: path(),
+                    source: denied(),
+                },
+                "check that you own",
+            ),
+        ];
+        for (source, remedy) in cases {
+            let error = OpenError::Database {
+                path: path(),
+                source,
+            };
+            let hint = error.hint().unwrap();
+            assert!(hint.contains(remedy) && !hint.contains('\n'), "{hint}");
+        }
+        let denied = PlacesError::Io {
+            path: path(),
+            source: denied(),
+        };
+        assert!(OpenError::from(denied).hint().unwrap().contains("chown"));
+    }
+}
