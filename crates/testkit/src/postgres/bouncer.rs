@@ -8,7 +8,7 @@ use std::{fs, thread};
 use tempfile::TempDir;
 use url::Url;
 
-use super::database::{Database, USER};
+use super::database::{Database, OWNER, USER, socket_url};
 use super::find;
 
 /// `PgBouncer` in transaction mode: every transaction may meet another connection of the server.
@@ -25,17 +25,17 @@ impl Bouncer {
     /// Starts one. `None` also for a server that speaks on no unix socket.
     pub fn start(database: &Database) -> Option<Self> {
         let program = find::bouncer()?;
-        let server = database.socket_folder()?;
+        let (server, port) = database.socket()?;
         let folder = tempfile::tempdir().expect("a folder for PgBouncer");
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("our own");
         let socket = folder.path().join("socket");
         fs::create_dir(&socket).expect("a folder for the socket");
         let is_root = find::hand_over(&socket);
         let users = folder.path().join("users");
-        fs::write(&users, format!("\"{USER}\" \"\"\n")).expect("our own folder");
+        fs::write(&users, format!("\"{USER}\" \"\"\n\"{OWNER}\" \"\"\n")).expect("our own folder");
         let settings = folder.path().join("pgbouncer.ini");
         let text = format!(
-            "[databases]\n* = host={} port=5432\n\
+            "[databases]\n* = host={} port={port}\n\
              [pgbouncer]\nlisten_addr =\nlisten_port = 6432\nunix_socket_dir = {}\n\
              auth_type = trust\nauth_file = {}\npool_mode = transaction\n\
              default_pool_size = 3\nmax_client_conn = 200\n",
@@ -55,12 +55,8 @@ impl Bouncer {
             assert!(ended.is_none(), "PgBouncer did not start: {ended:?}");
             thread::yield_now();
         }
-        let text = format!(
-            "postgres://{USER}@localhost:6432/{}?host={}",
-            database.name(),
-            socket.display()
-        );
-        let url = Url::parse(&text).expect("a folder for tests has a plain name");
+        let mut url = socket_url(&socket, 6432, USER);
+        url.set_path(database.name());
         Some(Self {
             _folder: folder,
             child,
@@ -69,8 +65,15 @@ impl Bouncer {
     }
 
     /// For the application, through `PgBouncer`.
-    pub fn url(&self) -> &str {
-        self.url.as_str()
+    pub fn url(&self) -> String {
+        self.url.to_string()
+    }
+
+    /// For migrations, through `PgBouncer` as well.
+    pub fn owner_url(&self) -> String {
+        let mut url = self.url.clone();
+        url.set_username(OWNER).expect("it has a host");
+        url.into()
     }
 }
 

@@ -60,12 +60,11 @@ impl Database {
         &self.name
     }
 
-    /// The folder of the server's socket, if it has one.
-    pub(super) fn socket_folder(&self) -> Option<PathBuf> {
+    /// The folder of the server's socket and its port, if it has one.
+    pub(super) fn socket(&self) -> Option<(PathBuf, u16)> {
         let mut pairs = self.admin_url.query_pairs();
-        pairs
-            .find(|(name, _)| name == "host")
-            .map(|(_, folder)| PathBuf::from(&*folder))
+        let (_, folder) = pairs.find(|(name, _)| name == "host")?;
+        Some((PathBuf::from(&*folder), self.admin_url.port()?))
     }
 
     fn url_of(&self, role: &str) -> String {
@@ -86,11 +85,9 @@ impl Drop for Database {
 }
 
 /// The address of a server on a unix socket.
-pub(super) fn socket_url(folder: &Path, role: &str) -> Url {
-    let text = format!(
-        "postgres://{role}@localhost/postgres?host={}",
-        folder.display()
-    );
+pub(super) fn socket_url(folder: &Path, port: u16, role: &str) -> Url {
+    let folder = folder.display();
+    let text = format!("postgres://{role}@localhost:{port}/postgres?host={folder}");
     Url::parse(&text).expect("a folder for tests has a plain name")
 }
 
@@ -110,7 +107,7 @@ fn command(url: &Url, sql: &str) -> Command {
 
 /// The role of the application, and the role that owns the schema.
 pub(super) const USER: &str = "claviger_test_app";
-const OWNER: &str = "claviger_test_owner";
+pub(super) const OWNER: &str = "claviger_test_owner";
 const PASSWORD: &str = "claviger";
 
 /// Two tests may do this at once: whoever comes second finds them there.

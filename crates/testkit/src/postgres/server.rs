@@ -1,5 +1,6 @@
 //! One server in a folder of its own.
 
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -25,19 +26,47 @@ pub(super) struct Cluster {
     programs: PathBuf,
     folder: PathBuf,
     options: String,
+    port: u16,
     is_root: bool,
 }
 
 // === impl Server ===
 
 impl Server {
-    /// Starts one with more settings than usual, such as `ssl=on`.
+    /// Starts one with more settings than usual, such as `fsync=on`.
     pub fn start(settings: &[&str]) -> Option<Self> {
+        Self::start_on(PORT, settings)
+    }
+
+    /// Starts one that listens on the loopback address as well, for whoever wants TLS or a proxy.
+    pub fn start_on_loopback(settings: &[&str]) -> Option<Self> {
+        let free = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        let port = free.local_addr().expect("it is bound").port();
+        drop(free);
+        let settings = [&["listen_addresses=127.0.0.1"], settings].concat();
+        Self::start_on(port, &settings)
+    }
+
+    fn start_on(port: u16, settings: &[&str]) -> Option<Self> {
         let programs = find::programs()?;
         let folder = tempfile::tempdir().expect("a folder for the server");
-        let cluster = Cluster::create(programs, folder.path(), settings);
+        let cluster = Cluster::create(programs, folder.path(), port, settings);
         cluster.start();
         Some(Self { cluster, folder })
+    }
+
+    /// Writes a file that the server alone may read, such as the key of its certificate.
+    pub fn install(&self, name: &str, content: &[u8]) -> PathBuf {
+        let path = self.folder.path().join(name);
+        fs::write(&path, content).expect("our own folder");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("our own file");
+        find::hand_over(&path);
+        path
+    }
+
+    /// The port on the loopback address.
+    pub fn port(&self) -> u16 {
+        self.cluster.port
     }
 
     /// A new database.
@@ -73,7 +102,7 @@ impl Drop for Server {
 
 impl Cluster {
     /// Makes the files of a server.
-    pub(super) fn create(programs: PathBuf, folder: &Path, settings: &[&str]) -> Self {
+    pub(super) fn create(programs: PathBuf, folder: &Path, port: u16, settings: &[&str]) -> Self {
         // The folder may be root's, and the server is not.
         fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).expect("our own folder");
         let (data, socket) = (folder.join("data"), folder.join("socket"));
@@ -94,7 +123,10 @@ impl Cluster {
             "-D",
         ]);
         find::run(initdb.arg(&data));
-        let mut options = format!("-c unix_socket_directories={}", socket.display());
+        let mut options = format!(
+            "-c port={port} -c unix_socket_directories={}",
+            socket.display()
+        );
         for setting in USUAL.iter().chain(settings) {
             options.push_str(" -c ");
             options.push_str(setting);
@@ -103,6 +135,7 @@ impl Cluster {
             programs,
             folder: folder.to_owned(),
             options,
+            port,
             is_root,
         }
     }
@@ -134,20 +167,22 @@ impl Cluster {
     }
 
     fn admin_url(&self) -> Url {
-        admin_url(&self.folder)
+        admin_url(&self.folder, self.port)
     }
 }
 
 /// How to reach the server in a folder.
-pub(super) fn admin_url(folder: &Path) -> Url {
-    socket_url(&folder.join("socket"), ADMIN)
+pub(super) fn admin_url(folder: &Path, port: u16) -> Url {
+    socket_url(&folder.join("socket"), port, ADMIN)
 }
 
 /// Whether a server answers there.
 pub(super) fn is_alive(folder: &Path) -> io::Result<()> {
-    UnixStream::connect(folder.join("socket").join(".s.PGSQL.5432")).map(drop)
+    UnixStream::connect(folder.join("socket").join(format!(".s.PGSQL.{PORT}"))).map(drop)
 }
 
+/// Of a socket alone it is a part of the name, and taken by nobody else.
+pub(super) const PORT: u16 = 5432;
 const ADMIN: &str = "postgres";
 /// Nothing here outlives the machine, so nothing waits for a disk.
 const USUAL: &[&str] = &[

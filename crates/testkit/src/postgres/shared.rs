@@ -11,7 +11,7 @@ use std::{env, io};
 use url::Url;
 
 use super::find;
-use super::server::{Cluster, admin_url as url_in, is_alive};
+use super::server::{Cluster, PORT, admin_url as url_in, is_alive};
 
 /// The server, started if it does not run; it stays while this process lives.
 pub(super) fn admin_url() -> Option<Url> {
@@ -32,7 +32,7 @@ pub(super) fn admin_url() -> Option<Url> {
         fs::write(folder.join("used"), "").expect("our own folder");
         *held = Some(user);
     }
-    Some(url_in(&folder))
+    Some(url_in(&folder, PORT))
 }
 
 fn start(programs: PathBuf, folder: &Path) {
@@ -44,7 +44,7 @@ fn start(programs: PathBuf, folder: &Path) {
             _ => {}
         }
     }
-    Cluster::create(programs, folder, &[]).start();
+    Cluster::create(programs, folder, PORT, &[]).start();
     // A process of its own: the tests come and go, and none of them knows that it is the last.
     let watched = Command::new("sh")
         .args(["-c", &format!("({WATCH}) &"), "watch"])
