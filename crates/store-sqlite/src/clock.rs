@@ -2,7 +2,7 @@
 
 use sqlx::{Result, query_scalar};
 
-use crate::queries::Db;
+use crate::db::Db;
 
 /// Milliseconds since 1970.
 pub(crate) async fn now_ms(db: &mut Db) -> Result<i64> {

@@ -84,13 +84,6 @@ impl OpenError {
 #[error("the row belongs to another tenant")]
 pub(crate) struct OtherTenant;
 
-/// A number that does not fit the column.
-#[derive(Debug, thiserror::Error)]
-#[error("{what} is too large for the database")]
-pub(crate) struct TooLarge {
-    pub(crate) what: &'static str,
-}
-
 /// What a statement answered, as the traits say it.
 pub(crate) fn store_error(error: sqlx::Error) -> StoreError {
     if is_busy(&error) {

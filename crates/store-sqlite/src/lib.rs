@@ -8,14 +8,15 @@ pub use error::OpenError;
 pub use store::SqliteStore;
 
 mod clock;
-mod columns;
+mod db;
 mod error;
 mod file;
-mod key;
 mod keys;
+mod locate;
 mod migrate;
 mod open;
 mod pool;
+#[path = "../../store/queries/mod.rs"]
 mod queries;
 mod store;
 mod tenant;

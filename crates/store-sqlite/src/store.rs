@@ -8,13 +8,13 @@ use claviger_model::TenantId;
 use claviger_store::{Keys, Store, StoreError, TenantStore};
 use sqlx::{ConnectOptions as _, Connection as _};
 
-use crate::columns::text;
 use crate::error::{is_busy, store_error};
 use crate::keys::SqliteKeys;
+use crate::locate::locate;
 use crate::migrate::{Found, KNOWN, MIGRATIONS, inspect, migrate};
 use crate::open::probing;
 use crate::pool::Pool;
-use crate::queries::{api_tokens, sign_ins};
+use crate::queries::columns::text;
 use crate::tenant::SqliteTenant;
 use crate::{OpenError, file};
 
@@ -80,12 +80,7 @@ impl Store for SqliteStore {
 
     async fn locate(&self, mac: &[u8]) -> Result<Option<TenantId>, StoreError> {
         let mut db = self.pool.read().await?;
-        let mut tenants = sign_ins::locate(&mut db, mac).await.map_err(store_error)?;
-        tenants.extend(
-            api_tokens::locate(&mut db, mac)
-                .await
-                .map_err(store_error)?,
-        );
+        let tenants = locate(&mut db, mac).await.map_err(store_error)?;
         // Two rows with one MAC do not happen by themselves: whoever planted the second gets
         // nobody's tenant.
         match <[String; 1]>::try_from(tenants) {

@@ -2,7 +2,7 @@
 
 use sqlx::{AssertSqlSafe, Connection as _, query_scalar, raw_sql};
 
-use crate::queries::Db;
+use crate::db::Db;
 
 /// Marks the file as ours: `clvg`.
 pub(crate) const APPLICATION_ID: i64 = 0x636c_7667;

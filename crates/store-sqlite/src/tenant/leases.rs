@@ -6,8 +6,8 @@ use claviger_store::{Lease, Leases, StoreError};
 
 use super::SqliteTenant;
 use crate::clock::now_ms;
-use crate::columns::{number, to_number};
 use crate::error::store_error;
+use crate::queries::columns::{number, to_number};
 use crate::queries::leases;
 
 #[async_trait]

@@ -1,19 +1,18 @@
 //! Sign-ins in flight.
 
 use async_trait::async_trait;
-use claviger_model::{CredentialKey, Outcome, SignIn, SignInId, TenantId, Timestamp};
+use claviger_model::{CredentialKey, Outcome, SignIn, SignInId, Timestamp};
 use claviger_store::{SignIns, StoreError};
 
 use super::SqliteTenant;
-use crate::columns::{credential_key, instant, text, to_text};
 use crate::error::store_error;
-use crate::queries::sign_ins::{self, SignInRow};
+use crate::queries::sign_ins::{self, ERASED, word};
 
 #[async_trait]
 impl SignIns for SqliteTenant {
     async fn insert_sign_in(&self, sign_in: &SignIn) -> Result<(), StoreError> {
         self.must_own(&sign_in.key.tenant)?;
-        let row = row(sign_in)?;
+        let row = sign_ins::row(sign_in)?;
         let timed_out = word(Outcome::TimedOut)?;
         let mut db = self.pool.write().await?;
         let key = (&sign_in.key).into();
@@ -38,7 +37,7 @@ impl SignIns for SqliteTenant {
         sign_ins::find_open(&mut db, key.into(), now.as_secs())
             .await
             .map_err(store_error)?
-            .map(|row| read(&self.tenant, row))
+            .map(|row| sign_ins::read(&self.tenant, row))
             .transpose()
     }
 
@@ -47,7 +46,7 @@ impl SignIns for SqliteTenant {
         sign_ins::find(&mut db, &self.tenant, id.as_str())
             .await
             .map_err(store_error)?
-            .map(|row| read(&self.tenant, row))
+            .map(|row| sign_ins::read(&self.tenant, row))
             .transpose()
     }
 
@@ -61,7 +60,9 @@ impl SignIns for SqliteTenant {
             .await
             .map_err(store_error)?;
         db.commit().await.map_err(store_error)?;
-        taken.map(|row| read(&self.tenant, row)).transpose()
+        taken
+            .map(|row| sign_ins::read(&self.tenant, row))
+            .transpose()
     }
 
     async fn end_sign_in(&self, id: &SignInId, outcome: Outcome) -> Result<bool, StoreError> {
@@ -74,39 +75,3 @@ impl SignIns for SqliteTenant {
         Ok(ended > 0)
     }
 }
-
-fn word(outcome: Outcome) -> Result<String, StoreError> {
-    to_text(&outcome, "sign_ins.outcome")
-}
-
-fn row(sign_in: &SignIn) -> Result<SignInRow, StoreError> {
-    Ok(SignInRow {
-        id: sign_in.id.as_str().to_owned(),
-        server_id: sign_in.key.server.as_str().to_owned(),
-        user_id: sign_in.key.user.as_str().to_owned(),
-        account: sign_in.key.account.as_str().to_owned(),
-        state_mac: sign_in.state_mac.clone(),
-        sealed: sign_in.sealed.clone(),
-        created_at: sign_in.created_at.as_secs(),
-        expires_at: sign_in.expires_at.as_secs(),
-        outcome: sign_in.outcome.map(word).transpose()?,
-    })
-}
-
-fn read(tenant: &TenantId, row: SignInRow) -> Result<SignIn, StoreError> {
-    Ok(SignIn {
-        id: text(row.id, "sign_ins.id")?,
-        key: credential_key(tenant, row.server_id, row.user_id, row.account)?,
-        state_mac: row.state_mac,
-        sealed: row.sealed,
-        created_at: instant(row.created_at),
-        expires_at: instant(row.expires_at),
-        outcome: row
-            .outcome
-            .map(|outcome| text(outcome, "sign_ins.outcome"))
-            .transpose()?,
-    })
-}
-
-/// What is left of the sealed part after the end.
-const ERASED: &[u8] = &[];
