@@ -44,13 +44,14 @@ fn check(manifest: &Table) -> Vec<String> {
             continue;
         };
         for (name, value) in dependencies {
+            let chooses = CHOOSERS.contains(&(package_name(package), name));
             if !inherits(value) {
                 faults.push(format!(
                     "names a version or a path of {name}; the root does that"
                 ));
             }
             // A feature added here would make cargo build the world twice.
-            if value.get("features").is_some() && !name.starts_with("claviger-") {
+            if value.get("features").is_some() && !name.starts_with("claviger-") && !chooses {
                 faults.push(format!("adds features to {name}; the root chooses them"));
             }
         }
@@ -58,9 +59,20 @@ fn check(manifest: &Table) -> Vec<String> {
     faults
 }
 
+fn package_name(package: Option<&Table>) -> &str {
+    let name = package.and_then(|package| package.get("name"));
+    name.and_then(Value::as_str).unwrap_or_default()
+}
+
 fn inherits(value: &Value) -> bool {
     value.get("workspace").and_then(Value::as_bool) == Some(true)
 }
+
+/// Each backend brings its own database, so that nobody builds one that is not asked for.
+const CHOOSERS: &[(&str, &str)] = &[
+    ("claviger-store-postgres", "sqlx"),
+    ("claviger-store-sqlite", "sqlx"),
+];
 
 const INHERITED: &[&str] = &[
     "version",
@@ -97,6 +109,10 @@ mod tests {
             1
         );
         assert!(faults("claviger-b = { workspace = true, features = ['x'] }").is_empty());
+        let sqlx = format!("{GOOD}sqlx = {{ workspace = true, features = ['x'] }}");
+        assert_eq!(check(&sqlx.parse().unwrap()).len(), 1);
+        let backend = sqlx.replace("name='a'", "name='claviger-store-sqlite'");
+        assert!(check(&backend.parse().unwrap()).is_empty());
     }
 
     #[test]

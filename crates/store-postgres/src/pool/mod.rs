@@ -1,0 +1,113 @@
+//! The connections, and the units of work on them.
+
+use core::time::Duration;
+
+use claviger_model::TenantId;
+use sqlx::postgres::PgPoolOptions;
+use sqlx::{PgPool, Result};
+
+use crate::Settings;
+use crate::db::Db;
+use crate::error::is_lost;
+use crate::open::options;
+
+/// The connections to one database.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    connections: PgPool,
+    statement_timeout: String,
+    lock_timeout: String,
+}
+
+/// Whose rows a unit of work is about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Scope<'a> {
+    /// The wrapped keys.
+    Keys,
+    /// Nobody's: only what the database's own functions tell.
+    Nobody,
+    /// One tenant's.
+    Tenant(&'a TenantId),
+}
+
+impl Scope<'_> {
+    /// The value of `app.tenant`; no tenant is called like the other two.
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Keys => "*",
+            Self::Nobody => "",
+            Self::Tenant(tenant) => tenant.as_str(),
+        }
+    }
+}
+
+impl Pool {
+    /// Connects to nothing yet.
+    pub(crate) fn new(settings: &Settings) -> Result<Self> {
+        let connections = PgPoolOptions::new()
+            .max_connections(settings.max_connections)
+            .acquire_timeout(settings.acquire_timeout)
+            // The first statement tells as well, for no round trip of its own; see `begin`.
+            .test_before_acquire(false)
+            .connect_lazy_with(options(settings.url.expose())?);
+        Ok(Self {
+            connections,
+            statement_timeout: milliseconds(settings.statement_timeout),
+            lock_timeout: milliseconds(settings.lock_timeout),
+        })
+    }
+
+    /// A unit of work that reads; drop it when done.
+    pub(crate) async fn read(&self, scope: Scope<'_>) -> Result<Db> {
+        self.begin("BEGIN READ ONLY", scope).await
+    }
+
+    /// A unit of work that writes; it ends with [`Db::commit`].
+    pub(crate) async fn write(&self, scope: Scope<'_>) -> Result<Db> {
+        self.begin("BEGIN", scope).await
+    }
+
+    pub(crate) async fn close(&self) {
+        self.connections.close().await;
+    }
+
+    async fn begin(&self, begin: &'static str, scope: Scope<'_>) -> Result<Db> {
+        let mut dead = 0;
+        let transaction = loop {
+            match self.connections.begin_with(begin).await {
+                // It died while nobody used it (a restart, a failover): nothing was asked of it
+                // yet, and the next one may be well. Each is tried once.
+                Err(error)
+                    if is_lost(&error)
+                        && dead < self.connections.options().get_max_connections() =>
+                {
+                    dead += 1;
+                }
+                other => break other?,
+            }
+        };
+        let mut db = Db::new(transaction);
+        // All of it ends with the transaction: the next one on this connection is somebody else's.
+        sqlx::query(
+            "SELECT set_config('app.tenant', $1, true),
+                 set_config('search_path', 'claviger, pg_temp', true),
+                 set_config('statement_timeout', $2, true),
+                 set_config('lock_timeout', $3, true),
+                 set_config('idle_in_transaction_session_timeout', $2, true)",
+        )
+        .bind(scope.as_str())
+        .bind(&self.statement_timeout)
+        .bind(&self.lock_timeout)
+        .execute(&mut db)
+        .await?;
+        Ok(db)
+    }
+}
+
+fn milliseconds(duration: Duration) -> String {
+    // Zero would be no limit at all.
+    duration.as_millis().max(1).to_string()
+}
+
+#[cfg(test)]
+mod tests;

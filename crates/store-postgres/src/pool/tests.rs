@@ -1,0 +1,389 @@
+//! Units of work: whose rows they see, what they leave behind, and whom they wait for.
+
+use core::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use claviger_crypto::Secret;
+use claviger_model::Standing;
+use claviger_store::contract::fixtures::{
+    api_token, connection, credential, insert_servers, key, key_of, key_row, registration, rows,
+    server, sign_in, tenant,
+};
+use claviger_store::{Store, StoreError};
+use claviger_testkit::postgres::{self, Database};
+use futures_util::future::join_all;
+use sqlx::{AssertSqlSafe, query, query_scalar, raw_sql};
+
+use super::{Pool, Scope};
+use crate::db::Db;
+use crate::error::Failure;
+use crate::retry::retry;
+use crate::{PostgresStore, Settings};
+
+fn settings(database: &Database) -> Settings {
+    let mut settings = Settings::new(Secret::new(database.url()));
+    settings.owner_url = Some(Secret::new(database.owner_url()));
+    settings.max_connections = 3;
+    settings
+}
+
+async fn fresh() -> Option<(Database, Settings, PostgresStore)> {
+    let database = postgres::database()?;
+    let settings = settings(&database);
+    let store = PostgresStore::connect(&settings).await.unwrap();
+    Some((database, settings, store))
+}
+
+async fn fill(store: &PostgresStore, name: &str) {
+    insert_servers(store, name).await;
+    let (rows, key) = (
+        store.tenant(&tenant(name)),
+        key_of(name, "u1", "linear", "default"),
+    );
+    let standing = connection(&key, Standing::Connected);
+    rows.replace_credential(&credential(&key, b"a"), &standing)
+        .await
+        .unwrap();
+    let mut registered = registration("linear", "r1", "https://issuer.example");
+    registered.tenant = tenant(name);
+    rows.insert_registration(&registered).await.unwrap();
+    rows.insert_sign_in(&sign_in(&key, "i1")).await.unwrap();
+    rows.insert_api_token(&api_token(name, "p1")).await.unwrap();
+    rows.acquire_lease(&key, "a", 1).await.unwrap();
+}
+
+/// Every table with rows of tenants, and the scope in which rows of it are seen.
+const FENCED: [&str; 9] = [
+    "api_tokens",
+    "connections",
+    "credentials",
+    "epochs",
+    "leases",
+    "registrations",
+    "servers",
+    "sign_ins",
+    "vault_keys",
+];
+
+// A218: ten thousand units on three connections, some of them given up or failed half-way.
+#[tokio::test(flavor = "multi_thread")]
+async fn a218_g3_no_unit_sees_the_tenant_before_it() {
+    let Some((_database, settings, store)) = fresh().await else {
+        return;
+    };
+    for n in 0..8 {
+        insert_servers(&store, &format!("t{n}")).await;
+    }
+    let pool = Pool::new(&settings).unwrap();
+    let leaks = join_all((0..8).map(|worker| switch_tenants(&pool, worker))).await;
+    assert_eq!(leaks, [0; 8]);
+}
+
+/// Asks 1,250 times for all that can be seen, each time in another tenant; answers how often that
+/// was anything but the tenant's own.
+async fn switch_tenants(pool: &Pool, worker: usize) -> usize {
+    let mut leaks = 0;
+    for turn in 0..1250 {
+        let own = tenant(&format!("t{}", (worker + turn) % 8));
+        let scope = Scope::Tenant(&own);
+        let begun = if turn % 4 == 0 {
+            pool.write(scope).await
+        } else {
+            pool.read(scope).await
+        };
+        let mut db = begun.unwrap();
+        let seen: Vec<String> = query_scalar("SELECT tenant_id FROM servers")
+            .fetch_all(&mut db)
+            .await
+            .unwrap();
+        leaks += usize::from(seen != [own.as_str(), own.as_str()]);
+        if turn % 8 == 0 {
+            db.commit().await.unwrap();
+        } else if turn % 7 == 0 {
+            assert!(query("nonsense").execute(&mut db).await.is_err());
+        }
+    }
+    leaks
+}
+
+// N6, G3: a statement that forgot the tenant finds nothing, and one that names another tenant than
+// its unit finds and changes nothing.
+#[tokio::test]
+async fn n6_g3_statements_without_their_tenant_find_nothing() {
+    let Some((database, settings, store)) = fresh().await else {
+        return;
+    };
+    for name in ["t1", "t2"] {
+        fill(&store, name).await;
+    }
+    let wrapped = key_row(None, "mac", 1);
+    store.keys().insert_key(&wrapped).await.unwrap();
+    let pool = Pool::new(&settings).unwrap();
+    for table in FENCED {
+        let count = format!("SELECT count(*) FROM claviger.{table}");
+        assert_ne!(database.query(&count), "0", "{table}");
+        // As the session is, before any unit and after one.
+        for _ in 0..2 {
+            let mut session = pool.connections.acquire().await.unwrap();
+            let seen: i64 = query_scalar(AssertSqlSafe(count.clone()))
+                .fetch_one(&mut *session)
+                .await
+                .unwrap();
+            assert_eq!(seen, 0, "{table}");
+            drop(session);
+            drop(pool.read(Scope::Tenant(&tenant("t1"))).await.unwrap());
+        }
+        let foreign = format!("SELECT count(*) FROM {table} WHERE tenant_id <> 't1'");
+        for (scope, sql) in [
+            (Scope::Nobody, &count),
+            (Scope::Tenant(&tenant("t3")), &count),
+            (Scope::Tenant(&tenant("t1")), &foreign),
+        ] {
+            let mut db = pool.read(scope).await.unwrap();
+            let seen: i64 = query_scalar(AssertSqlSafe(sql.clone()))
+                .fetch_one(&mut db)
+                .await
+                .unwrap();
+            assert_eq!(seen, 0, "{table} {scope:?}");
+        }
+    }
+    let own = tenant("t1");
+    for sql in [
+        "INSERT INTO epochs VALUES ('t2', 9, 9)",
+        "UPDATE api_tokens SET tenant_id = 't2'",
+        "INSERT INTO vault_keys SELECT tenant_id, id, 1, mac, mac, 1 FROM api_tokens",
+    ] {
+        let mut db = pool.write(Scope::Tenant(&own)).await.unwrap();
+        let refused = query(sql).execute(&mut db).await.unwrap_err();
+        assert!(refused.to_string().contains("row-level security"), "{sql}");
+    }
+    let mut db = pool.write(Scope::Tenant(&own)).await.unwrap();
+    let deleted = query("DELETE FROM servers WHERE tenant_id = 't2'");
+    let deleted = deleted.execute(&mut db).await.unwrap().rows_affected();
+    assert_eq!(deleted, 0);
+}
+
+// What the two functions may see, nobody else may, and they leave nothing open behind them.
+#[tokio::test]
+async fn g3_locating_opens_nothing() {
+    let Some((_database, settings, store)) = fresh().await else {
+        return;
+    };
+    fill(&store, "t1").await;
+    let pool = Pool::new(&settings).unwrap();
+    let other = tenant("t2");
+    let mut db = pool.read(Scope::Tenant(&other)).await.unwrap();
+    for sql in [
+        "SELECT count(*) FROM sign_ins WHERE locate('p1') = 't1'",
+        "SELECT count(*) FROM api_tokens WHERE count_changes() > 0",
+        "SELECT count(*) FROM api_tokens, set_config('app.tenant', '?', true)",
+    ] {
+        let seen: i64 = query_scalar(sql).fetch_one(&mut db).await.unwrap();
+        assert_eq!(seen, 0, "{sql}");
+    }
+    let left: i64 = query_scalar("SELECT count(*) FROM api_tokens")
+        .fetch_one(&mut db)
+        .await
+        .unwrap();
+    assert_eq!(left, 0);
+}
+
+#[tokio::test]
+async fn g3_every_table_is_fenced_and_unique_by_tenant() {
+    let Some((database, ..)) = fresh().await else {
+        return;
+    };
+    let fenced = "SELECT relname FROM pg_class WHERE relnamespace = 'claviger'::regnamespace
+         AND relkind = 'r' AND relrowsecurity AND relforcerowsecurity ORDER BY 1";
+    assert_eq!(database.query(fenced).lines().collect::<Vec<_>>(), FENCED);
+    let open = "SELECT relname FROM pg_class WHERE relnamespace = 'claviger'::regnamespace
+         AND relkind IN ('r', 'v', 'm', 'f', 'p') AND NOT relforcerowsecurity";
+    assert_eq!(database.query(open), "migrations");
+    let loose = "SELECT i.indexrelid::regclass FROM pg_index i
+         JOIN pg_class c ON c.oid = i.indrelid
+         JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+         WHERE c.relnamespace = 'claviger'::regnamespace AND i.indisunique
+             AND a.attname <> 'tenant_id'";
+    assert_eq!(database.query(loose), "claviger.migrations_pkey");
+}
+
+// F38: what PgBouncer would hand to somebody else.
+#[tokio::test]
+async fn f38_a_unit_leaves_nothing_in_its_session() {
+    let Some((_database, mut settings, store)) = fresh().await else {
+        return;
+    };
+    fill(&store, "t1").await;
+    settings.max_connections = 1;
+    let store = PostgresStore::connect(&settings).await.unwrap();
+    let pool = Arc::clone(&store.pool);
+    let settings_of = "SELECT string_agg(name || '=' || setting, ' ' ORDER BY name)
+         FROM pg_settings WHERE source = 'session'";
+    let mut before = None;
+    for _ in 0..2 {
+        let mut session = pool.connections.acquire().await.unwrap();
+        let found: Option<String> = query_scalar(settings_of)
+            .persistent(false)
+            .fetch_one(&mut *session)
+            .await
+            .unwrap();
+        let names: i64 = query_scalar("SELECT count(*) FROM pg_prepared_statements")
+            .persistent(false)
+            .fetch_one(&mut *session)
+            .await
+            .unwrap();
+        let locks: i64 = query_scalar("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
+            .persistent(false)
+            .fetch_one(&mut *session)
+            .await
+            .unwrap();
+        assert_eq!((names, locks), (0, 0));
+        assert_eq!(before.get_or_insert_with(|| found.clone()), &found);
+        drop(session);
+        rows(&store).list_servers().await.unwrap();
+        rows(&store)
+            .acquire_lease(&key("notion"), "a", 1)
+            .await
+            .unwrap();
+        store.locate(b"p1").await.unwrap();
+        store.data_version().await.unwrap();
+    }
+}
+
+// F36: a bounded wait, then busy: for a row, for an answer, for a connection.
+#[tokio::test]
+async fn f36_whoever_waits_too_long_is_told_busy() {
+    let Some((_database, mut settings, store)) = fresh().await else {
+        return;
+    };
+    fill(&store, "t1").await;
+    settings.lock_timeout = Duration::from_millis(50);
+    settings.statement_timeout = Duration::from_millis(200);
+    settings.acquire_timeout = Duration::from_millis(200);
+    settings.max_connections = 2;
+    let waiting = PostgresStore::connect(&settings).await.unwrap();
+    let own = tenant("t1");
+    let mut holder = store.pool.write(Scope::Tenant(&own)).await.unwrap();
+    query("UPDATE credentials SET version = version")
+        .execute(&mut holder)
+        .await
+        .unwrap();
+    let (key, mut next) = (key("linear"), credential(&key("linear"), b"b"));
+    next.version = 2;
+    let standing = connection(&key, Standing::Connected);
+    let refused = rows(&waiting).replace_credential(&next, &standing).await;
+    assert!(matches!(refused, Err(StoreError::Busy)), "{refused:?}");
+    drop(holder);
+    let slow = retry(|| async {
+        let mut db = waiting.pool.read(Scope::Nobody).await?;
+        raw_sql("SELECT pg_sleep(60)").execute(&mut db).await?;
+        Ok(())
+    });
+    assert!(matches!(slow.await, Err(StoreError::Busy)));
+    let one = waiting.pool.read(Scope::Nobody).await.unwrap();
+    let two = waiting.pool.read(Scope::Nobody).await.unwrap();
+    let refused = rows(&waiting).list_servers().await;
+    assert!(matches!(refused, Err(StoreError::Busy)), "{refused:?}");
+    drop((one, two));
+    rows(&waiting)
+        .replace_credential(&next, &standing)
+        .await
+        .unwrap();
+}
+
+// Two units that each hold what the other wants: the database undoes one, and it is done again.
+#[tokio::test]
+async fn f36_a_deadlock_is_nobodys_failure() {
+    let Some((_database, _settings, store)) = fresh().await else {
+        return;
+    };
+    insert_servers(&store, "t1").await;
+    let (own, pool, tries) = (tenant("t1"), &store.pool, AtomicUsize::new(0));
+    let meeting = tokio::sync::Barrier::new(2);
+    let update = |slugs: [&'static str; 2]| {
+        let (own, tries, meeting) = (&own, &tries, &meeting);
+        retry(move || async move {
+            let mut db = pool.write(Scope::Tenant(own)).await?;
+            disable(&mut db, slugs[0]).await?;
+            // Each holds one row now; only the first time, or the second try would wait for nobody.
+            if tries.fetch_add(1, Ordering::SeqCst) < 2 {
+                meeting.wait().await;
+            }
+            disable(&mut db, slugs[1]).await?;
+            Ok(db.commit().await?)
+        })
+    };
+    let (one, two) = tokio::join!(update(["linear", "notion"]), update(["notion", "linear"]));
+    one.unwrap();
+    two.unwrap();
+    assert_eq!(tries.into_inner(), 3);
+}
+
+async fn disable(db: &mut Db, slug: &str) -> sqlx::Result<()> {
+    let update = query("UPDATE servers SET enabled = 0 WHERE slug = $1").bind(slug);
+    update.execute(db).await.map(drop)
+}
+
+#[tokio::test]
+async fn gives_up_when_it_is_always_undone() {
+    let tries = AtomicUsize::new(0);
+    let done: Result<(), _> = retry(|| async {
+        tries.fetch_add(1, Ordering::SeqCst);
+        Err(Failure::Again)
+    })
+    .await;
+    assert!(matches!(done, Err(StoreError::Busy)));
+    assert_eq!(tries.into_inner(), 8);
+}
+
+// A request that is given up in the middle of a write leaves nothing, and frees its connection.
+#[tokio::test]
+async fn a_write_given_up_half_way_is_undone() {
+    let Some((_database, _settings, store)) = fresh().await else {
+        return;
+    };
+    insert_servers(&store, "t1").await;
+    let own = tenant("t1");
+    for _ in 0..10 {
+        let mut half = store.pool.write(Scope::Tenant(&own)).await.unwrap();
+        query("DELETE FROM servers")
+            .execute(&mut half)
+            .await
+            .unwrap();
+        drop(half);
+    }
+    assert_eq!(rows(&store).list_servers().await.unwrap().len(), 2);
+}
+
+// Of many that register at once, each becomes the current one in its turn.
+#[tokio::test]
+async fn many_registrations_at_once_are_all_kept() {
+    let Some((_database, _settings, store)) = fresh().await else {
+        return;
+    };
+    insert_servers(&store, "t1").await;
+    let rows = rows(&store);
+    let all: Vec<_> = (0..6)
+        .map(|n| registration("linear", &format!("r{n}"), "https://issuer.example"))
+        .collect();
+    for done in join_all(all.iter().map(|one| rows.insert_registration(one))).await {
+        done.unwrap();
+    }
+    let server = server("t1", "linear").id;
+    let kept = rows.list_registrations(&server).await.unwrap();
+    assert_eq!(kept.len(), 6);
+    let current = rows.find_registration(&server, "https://issuer.example");
+    assert!(current.await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn nothing_is_answered_after_closing() {
+    let Some((_database, _settings, store)) = fresh().await else {
+        return;
+    };
+    store.close().await;
+    assert!(store.data_version().await.is_err());
+    assert!(rows(&store).list_servers().await.is_err());
+    assert!(store.keys().list_keys().await.is_err());
+}

@@ -1,0 +1,129 @@
+//! The database as the rest of Claviger sees it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use claviger_crypto::Secret;
+use claviger_model::TenantId;
+use claviger_store::{Keys, Store, StoreError, TenantStore};
+use sqlx::query_scalar;
+
+use crate::keys::PostgresKeys;
+use crate::migrate::{Found, KNOWN, MIGRATIONS, grant, inspect, migrate};
+use crate::open::Role;
+use crate::pool::{Pool, Scope};
+use crate::queries::columns::text;
+use crate::retry::retry;
+use crate::tenant::PostgresTenant;
+use crate::{OpenError, Settings};
+
+/// A PostgreSQL database. Other nodes may use the same one.
+#[derive(Debug, Clone)]
+pub struct PostgresStore {
+    pub(crate) pool: Arc<Pool>,
+}
+
+impl PostgresStore {
+    /// Connects and brings the schema up to date; several nodes may do so at once.
+    ///
+    /// Refuses roles that row-level security does not hold for, schemas of other programs and of
+    /// later versions, and changes nothing then.
+    pub async fn connect(settings: &Settings) -> Result<Self, OpenError> {
+        let failed = OpenError::of("of the URL");
+        let pool = Pool::new(settings).map_err(failed)?;
+        let mut db = pool.read(Scope::Nobody).await.map_err(failed)?;
+        let role = Role::find(&mut db).await.map_err(failed)?;
+        drop(db);
+        role.accept()?;
+        match &settings.owner_url {
+            Some(owner) => migrate_as_owner(settings, owner, &role).await?,
+            None => migrate_what_is_pending(&pool).await?,
+        }
+        Ok(Self {
+            pool: Arc::new(pool),
+        })
+    }
+
+    /// Waits for what is under way and closes every connection.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    fn tenant(&self, tenant: &TenantId) -> Arc<dyn TenantStore> {
+        Arc::new(PostgresTenant {
+            pool: Arc::clone(&self.pool),
+            tenant: tenant.clone(),
+        })
+    }
+
+    fn keys(&self) -> Arc<dyn Keys> {
+        Arc::new(PostgresKeys {
+            pool: Arc::clone(&self.pool),
+        })
+    }
+
+    async fn locate(&self, mac: &[u8]) -> Result<Option<TenantId>, StoreError> {
+        let found: Option<String> = retry(|| async {
+            let mut db = self.pool.read(Scope::Nobody).await?;
+            let located = query_scalar("SELECT locate($1)").bind(mac);
+            Ok(located.fetch_one(&mut db).await?)
+        })
+        .await?;
+        found.map(|tenant| text(tenant, "tenant_id")).transpose()
+    }
+
+    async fn data_version(&self) -> Result<i64, StoreError> {
+        retry(|| async {
+            let mut db = self.pool.read(Scope::Nobody).await?;
+            let counted = query_scalar("SELECT count_changes()");
+            Ok(counted.fetch_one(&mut db).await?)
+        })
+        .await
+    }
+}
+
+async fn migrate_what_is_pending(pool: &Pool) -> Result<(), OpenError> {
+    let failed = OpenError::of("of the URL");
+    let mut db = pool.read(Scope::Nobody).await.map_err(failed)?;
+    let found = inspect(&mut db, &MIGRATIONS).await.map_err(failed)?;
+    drop(db);
+    if accept(found)? < KNOWN {
+        accept(migrate(pool, &MIGRATIONS).await.map_err(failed)?)?;
+    }
+    Ok(())
+}
+
+async fn migrate_as_owner(
+    settings: &Settings,
+    owner: &Secret,
+    role: &Role,
+) -> Result<(), OpenError> {
+    let failed = OpenError::of("of the owner's URL");
+    let settings = Settings {
+        url: owner.clone(),
+        max_connections: 1,
+        ..settings.clone()
+    };
+    let pool = Pool::new(&settings).map_err(failed)?;
+    accept(migrate(&pool, &MIGRATIONS).await.map_err(failed)?)?;
+    grant(&pool, &role.name).await.map_err(failed)?;
+    pool.close().await;
+    Ok(())
+}
+
+/// The version of a schema that may be used or migrated.
+fn accept(found: Found) -> Result<i64, OpenError> {
+    match found {
+        Found::Changed(version) => Err(OpenError::Changed { version }),
+        Found::Empty => Ok(0),
+        Found::Newer(found) => Err(OpenError::Newer {
+            found,
+            known: KNOWN,
+        }),
+        Found::NotOurs => Err(OpenError::NotOurs),
+        Found::Version(version) => Ok(version),
+    }
+}
