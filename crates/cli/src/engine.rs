@@ -43,7 +43,12 @@ pub(crate) async fn serve(
         .await
         .map_err(|error| match &error {
             ServeError::Open(source) => not_open(source),
-            _ => failed(Exit::CONFIGURATION, "not_serving", &error, error.hint()),
+            _ => failed(
+                Exit::of_fault(error.fault()),
+                "not_serving",
+                &error,
+                error.hint(),
+            ),
         })
 }
 
@@ -56,15 +61,14 @@ pub(crate) fn start_logging(config: &Config, command: &Command, verbose: u8) {
     claviger_server::start_logging(config, to, verbose);
 }
 
-/// What an operator can mend has a hint; the rest is the disk, the database or a bug.
+/// Whose fault it is decides the exit code.
 fn not_open(error: &OpenError) -> CommandError {
-    let hint = error.hint();
-    let exit = if hint.is_some() || matches!(error, OpenError::Quirks { .. }) {
-        Exit::CONFIGURATION
-    } else {
-        Exit::BUG
-    };
-    failed(exit, "not_open", error, hint)
+    failed(
+        Exit::of_fault(error.fault()),
+        "not_open",
+        error,
+        error.hint(),
+    )
 }
 
 fn failed(

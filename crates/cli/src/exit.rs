@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use claviger_admin_api::ProblemKind;
+use claviger_model::Fault;
 
 /// How the process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +32,16 @@ impl Exit {
         (Self::CONFIGURATION, "the configuration is wrong"),
         (Self::BUG, "a bug of ours, the disk or the database"),
     ];
+
+    /// What follows from whose fault it is; the one place that says so.
+    pub(crate) const fn of_fault(fault: Fault) -> Self {
+        match fault {
+            Fault::Caller => Self::REFUSED,
+            Fault::Operator => Self::CONFIGURATION,
+            Fault::Peer => Self::UNREACHABLE,
+            Fault::Us => Self::BUG,
+        }
+    }
 
     /// The number.
     pub(crate) const fn code(self) -> u8 {

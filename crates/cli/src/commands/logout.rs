@@ -27,7 +27,8 @@ pub(crate) async fn run(args: SlugArgs, ctx: &Context<'_>) -> Outcome {
     Ok(Exit::DONE)
 }
 
-fn report(view: &LogoutView, ctx: &Context<'_>) {
+/// How the two ends went.
+pub(crate) fn report(view: &LogoutView, ctx: &Context<'_>) {
     let here = if view.ended_here {
         Text::new()
             .good("✓ here")

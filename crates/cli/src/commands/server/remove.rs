@@ -1,11 +1,11 @@
 //! `claviger server remove`.
 
-use claviger_admin_api::Request;
+use claviger_admin_api::{Line, Request};
 use serde_json::json;
 
 use crate::act::act;
 use crate::args::SlugArgs;
-use crate::commands::Outcome;
+use crate::commands::{Outcome, logout};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::printer::Text;
@@ -16,9 +16,20 @@ pub(crate) async fn run(args: SlugArgs, ctx: &Context<'_>) -> Outcome {
     let request = Request::RemoveServer {
         slug: slug.to_owned(),
     };
-    ctx.with_gateway(async |gateway| act(gateway, request, |line| ctx.say(&line)).await)
+    ctx.with_gateway(async |gateway| {
+        act(gateway, request, |line| match line {
+            // A grant that lives on at the issuer is worth a line; one that never was is not.
+            Line::LoggedOut(view) if !ctx.printer.is_json() => {
+                if view.ended_here {
+                    logout::report(&view, ctx);
+                }
+            }
+            other => ctx.say(&other),
+        })
         .await
-        .map_err(|error| error.about(slug))?;
+    })
+    .await
+    .map_err(|error| error.about(slug))?;
     if ctx.printer.is_json() {
         ctx.printer.json(&json!({ "removed": slug }));
     } else {
