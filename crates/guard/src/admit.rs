@@ -72,6 +72,9 @@ impl Guard {
     /// Verifies the request's token and says who sent it.
     ///
     /// Every request is verified; sessions and cookies count for nothing.
+    ///
+    /// It waits for as long as [`Verify::verify`] takes: a guard has no clock of its own. A
+    /// verifier that asks a store or an issuer bounds its own waiting.
     pub async fn admit(&self, headers: &HeaderMap, now: Timestamp) -> Result<Caller, Refusal> {
         let token = match presented(headers, self.settings.max_token_bytes) {
             Presented::Token(token) => token,

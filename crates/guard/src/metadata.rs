@@ -1,5 +1,6 @@
 //! What a resource publishes about itself: RFC 9728.
 
+use claviger_model::Fault;
 use claviger_wire::ScopeSet;
 use serde::Serialize;
 use url::Url;
@@ -35,6 +36,15 @@ pub struct ResourceMetadata {
     resource_documentation: Option<String>,
     #[serde(skip)]
     url: Url,
+}
+
+// === impl InvalidResource ===
+
+impl InvalidResource {
+    /// Who has to act: whoever configures the resource.
+    pub const fn fault(&self) -> Fault {
+        Fault::Operator
+    }
 }
 
 // === impl ResourceMetadata ===

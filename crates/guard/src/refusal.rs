@@ -1,5 +1,6 @@
 //! A request that was not let in, and what it is told.
 
+use claviger_model::Fault;
 use claviger_wire::ScopeSet;
 use http::StatusCode;
 
@@ -67,6 +68,17 @@ impl RefusalReason {
         }
     }
 
+    /// Who has to act.
+    pub const fn fault(&self) -> Fault {
+        match self {
+            Self::InvalidToken { source } => source.fault(),
+            Self::InsufficientScope { .. } | Self::Malformed { .. } | Self::Missing => {
+                Fault::Caller
+            }
+            Self::Unavailable => Fault::Us,
+        }
+    }
+
     /// The status.
     pub fn status(&self) -> StatusCode {
         match self {
@@ -93,6 +105,11 @@ impl Refusal {
         &self.reason
     }
 
+    /// Who has to act.
+    pub const fn fault(&self) -> Fault {
+        self.reason.fault()
+    }
+
     /// The status to answer with.
     pub fn status(&self) -> StatusCode {
         self.reason.status()
@@ -117,5 +134,22 @@ impl Refusal {
         let description = self.reason.description();
         body.insert("error_description".to_owned(), description.into());
         serde_json::Value::Object(body).to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a162_a_verifier_that_cannot_answer_is_not_blamed_on_the_caller() {
+        let refused = |reason| Refusal::new(reason, None).fault();
+        assert_eq!(refused(RefusalReason::Unavailable), Fault::Us);
+        assert_eq!(refused(RefusalReason::Missing), Fault::Caller);
+        let source = VerifyError::WrongAudience;
+        assert_eq!(
+            refused(RefusalReason::InvalidToken { source }),
+            Fault::Caller
+        );
     }
 }

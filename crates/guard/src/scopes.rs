@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use claviger_model::Fault;
 use claviger_wire::{Scope, ScopeSet};
 
 /// A caller lacks scopes.
@@ -24,6 +25,15 @@ pub struct ScopePolicy {
     every: ScopeSet,
     methods: BTreeMap<String, ScopeSet>,
     tools: BTreeMap<String, ScopeSet>,
+}
+
+// === impl MissingScope ===
+
+impl MissingScope {
+    /// Who has to act.
+    pub const fn fault(&self) -> Fault {
+        Fault::Caller
+    }
 }
 
 // === impl ScopeHierarchy ===

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use claviger_crypto::Secret;
-use claviger_model::Timestamp;
+use claviger_model::{Fault, Timestamp};
 
 use crate::Verified;
 
@@ -24,9 +24,24 @@ pub enum VerifyError {
     WrongAudience,
 }
 
+// === impl VerifyError ===
+
+impl VerifyError {
+    /// Who has to act.
+    pub const fn fault(&self) -> Fault {
+        match self {
+            Self::Expired | Self::Unknown | Self::WrongAudience => Fault::Caller,
+            Self::Unavailable => Fault::Us,
+        }
+    }
+}
+
 /// Verifies one token: existence, expiry, revocation and audience.
 #[async_trait]
 pub trait Verify: Send + Sync + 'static {
     /// What the token stands for. Whoever cannot tell answers [`VerifyError::Unavailable`].
+    ///
+    /// The request waits for it, without a limit of the guard's: whoever waits for something in
+    /// here gives up in time and answers [`VerifyError::Unavailable`].
     async fn verify(&self, token: &Secret, now: Timestamp) -> Result<Verified, VerifyError>;
 }
