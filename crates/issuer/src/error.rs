@@ -1,6 +1,7 @@
 //! What an endpoint says when it refuses: RFC 6749 §5.2, RFC 7591 §3.2.2.
 
 use ::http::StatusCode;
+use claviger_model::Fault;
 use serde_json::{Value, json};
 
 use crate::IssuerStoreError;
@@ -107,6 +108,14 @@ impl EndpointError {
         self
     }
 
+    /// Who has to act: we, where the store was what failed; else whoever sent the request.
+    pub const fn fault(&self) -> Fault {
+        match &self.source {
+            Some(source) => source.fault(),
+            None => Fault::Caller,
+        }
+    }
+
     /// The code.
     pub const fn code(&self) -> ErrorCode {
         self.code
@@ -150,5 +159,20 @@ impl From<IssuerStoreError> for EndpointError {
         );
         error.source = Some(source);
         error
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_that_fails_is_not_blamed_on_the_client() {
+        let source = IssuerStoreError::Unavailable {
+            source: "no disk".into(),
+        };
+        assert_eq!(EndpointError::from(source).fault(), Fault::Us);
+        let refused = EndpointError::new(ErrorCode::InvalidGrant, "the code is not good");
+        assert_eq!(refused.fault(), Fault::Caller);
     }
 }

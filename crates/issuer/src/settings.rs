@@ -1,5 +1,6 @@
 //! How an issuer behaves.
 
+use claviger_model::Fault;
 use claviger_wire::ScopeSet;
 use url::{Host, Url};
 
@@ -72,6 +73,15 @@ pub enum InvalidSettings {
     /// A token for nothing in particular would be a token for everything.
     #[error("the issuer has no resource to issue tokens for; name at least one")]
     NoResource,
+}
+
+// === impl InvalidSettings ===
+
+impl InvalidSettings {
+    /// Who has to act.
+    pub const fn fault(&self) -> Fault {
+        Fault::Operator
+    }
 }
 
 // === impl IssuerSettings ===

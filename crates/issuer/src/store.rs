@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use claviger_crypto::Secret;
-use claviger_model::{TenantId, Timestamp, UserId};
+use claviger_model::{Fault, TenantId, Timestamp, UserId};
 use claviger_wire::ScopeSet;
 
 use crate::RedirectUri;
@@ -27,6 +27,15 @@ pub enum IssuerStoreError {
         #[source]
         source: Box<dyn core::error::Error + Send + Sync>,
     },
+}
+
+// === impl IssuerStoreError ===
+
+impl IssuerStoreError {
+    /// Who has to act.
+    pub const fn fault(&self) -> Fault {
+        Fault::Us
+    }
 }
 
 /// How a client proves itself.

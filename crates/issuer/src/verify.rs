@@ -1,7 +1,7 @@
 //! What an access token of ours stands for; a guard asks through an adapter.
 
 use claviger_crypto::{Secret, TokenKind, kind_of};
-use claviger_model::{TenantId, Timestamp, UserId};
+use claviger_model::{Fault, TenantId, Timestamp, UserId};
 use claviger_wire::ScopeSet;
 
 use crate::{Issuer, IssuerStoreError};
@@ -41,6 +41,18 @@ pub enum VerifyIssuedError {
     /// It is for another resource.
     #[error("the access token is for another resource")]
     WrongResource,
+}
+
+// === impl VerifyIssuedError ===
+
+impl VerifyIssuedError {
+    /// Who has to act.
+    pub const fn fault(&self) -> Fault {
+        match self {
+            Self::Expired | Self::Unknown | Self::WrongResource => Fault::Caller,
+            Self::Store { source } => source.fault(),
+        }
+    }
 }
 
 impl Issuer {

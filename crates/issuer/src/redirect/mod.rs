@@ -1,5 +1,6 @@
 //! Redirect URIs: which may be registered, and which match.
 
+use claviger_model::Fault;
 use url::Url;
 
 /// Longer ones are refused.
@@ -47,6 +48,11 @@ pub enum InvalidRedirect {
 // === impl InvalidRedirect ===
 
 impl InvalidRedirect {
+    /// Who has to act: the client that registers it.
+    pub const fn fault(self) -> Fault {
+        Fault::Caller
+    }
+
     /// The same sentence as `Display`, for a registration's answer.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
