@@ -1,6 +1,6 @@
 //! Repository chores: the one test command, the rules of the house, the table of ids, the benchmarks.
 //!
-//! Start at [`test`] for `cargo xtask test`, at [`tidy`] for the rules a machine can keep, and at
+//! Start at [`mod@test`] for `cargo xtask test`, at [`tidy`] for the rules a machine can keep, and at
 //! [`coverage`] for the ids. Nothing here is part of the product, and the product never calls it.
 
 mod bench;
