@@ -39,11 +39,14 @@ pub fn tool_error(id: Option<&RawValue>, message: &str, era: Era, data: &Value) 
 }
 
 /// 2025-11-25: error -32042, somebody has to open `url` first. `elicitation_id` is opaque.
+///
+/// The members of `ours` stand beside the elicitation, and tell it from one of an upstream's.
 pub fn url_elicitation_required(
     id: Option<&RawValue>,
     message: &str,
     url: &str,
     elicitation_id: &str,
+    ours: &Value,
 ) -> String {
     let elicitation = json!({
         "mode": "url",
@@ -51,14 +54,23 @@ pub fn url_elicitation_required(
         "url": url,
         "message": message,
     });
-    let data = json!({ "elicitations": [elicitation] });
+    let mut data = ours.as_object().cloned().unwrap_or_default();
+    data.insert("elicitations".to_owned(), json!([elicitation]));
+    let data = Value::Object(data);
     error(id, code::URL_ELICITATION_REQUIRED, message, Some(data))
 }
 
 /// 2026-07-28: a result that asks for input; the caller repeats the call with a new id.
 ///
 /// There is no `requestState`: nothing has to come back, the retry is a call like the first.
-pub fn input_required(id: Option<&RawValue>, key: &str, message: &str, url: &str) -> String {
+/// `meta` tells it from a request of an upstream's.
+pub fn input_required(
+    id: Option<&RawValue>,
+    key: &str,
+    message: &str,
+    url: &str,
+    meta: &Value,
+) -> String {
     let request = json!({
         "method": "elicitation/create",
         "params": { "mode": "url", "message": message, "url": url },
@@ -66,6 +78,7 @@ pub fn input_required(id: Option<&RawValue>, key: &str, message: &str, url: &str
     let body = json!({
         "resultType": "input_required",
         "inputRequests": { key: request },
+        "_meta": meta,
     });
     result(id, &body)
 }
@@ -107,9 +120,11 @@ mod tests {
                 Some(&id),
                 "sign_in",
                 "Sign in",
-                "https://gw/x"
+                "https://gw/x",
+                &json!({"claviger": {"server": "a"}})
             )),
             json!({"jsonrpc": "2.0", "id": 7, "result": {
+                "_meta": {"claviger": {"server": "a"}},
                 "resultType": "input_required",
                 "inputRequests": {"sign_in": {
                     "method": "elicitation/create",
@@ -127,9 +142,11 @@ mod tests {
                 Some(&id),
                 "Sign in",
                 "https://gw/x",
-                "e1"
+                "e1",
+                &json!({"claviger": {"server": "a"}})
             )),
             json!({"jsonrpc": "2.0", "id": 7, "error": {"code": -32042, "message": "Sign in", "data": {
+                "claviger": {"server": "a"},
                 "elicitations": [{"mode": "url", "elicitationId": "e1", "url": "https://gw/x", "message": "Sign in"}]
             }}})
         );

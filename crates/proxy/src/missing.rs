@@ -115,11 +115,24 @@ impl Words {
                         && declared == Some(true)
                         && !audience.was_asked =>
                 {
-                    return answer::input_required(one.id, INPUT_KEY, &self.text, link);
+                    return answer::input_required(
+                        one.id,
+                        INPUT_KEY,
+                        &self.text,
+                        link,
+                        &self.data(),
+                    );
                 }
                 Era::Legacy if may_elicit(one, declared, audience.version) => {
                     let text = self.text_for(declared);
-                    return answer::url_elicitation_required(one.id, &text, link, elicitation_id);
+                    let ours = self.data();
+                    return answer::url_elicitation_required(
+                        one.id,
+                        &text,
+                        link,
+                        elicitation_id,
+                        &ours,
+                    );
                 }
                 Era::Legacy | Era::Modern => {}
             }

@@ -36,6 +36,9 @@ pub(crate) struct Relay {
     alarm: BoxFuture<'static, ()>,
     drains: Option<Drains>,
     closing: Option<BoxFuture<'static, ()>>,
+    farewell: Option<Bytes>,
+    /// Whether the last event is whole, so that another may follow.
+    is_between_events: bool,
 }
 
 impl Relay {
@@ -55,13 +58,27 @@ impl Relay {
             alarm,
             drains,
             closing: None,
+            farewell: None,
+            is_between_events: true,
         }
     }
 
-    /// Ends the body when `closing` is over, as if the upstream had ended it.
-    pub(crate) fn until(mut self, closing: BoxFuture<'static, ()>) -> Self {
+    /// Ends the body when `closing` is over, as if the upstream had ended it; `farewell` is the
+    /// event it would have ended it with.
+    pub(crate) fn until(
+        mut self,
+        closing: BoxFuture<'static, ()>,
+        farewell: Option<String>,
+    ) -> Self {
         self.closing = Some(closing);
+        self.farewell = farewell.map(Bytes::from);
         self
+    }
+
+    /// An event that was cut off would swallow the last one; then the stream just ends.
+    fn last_frame(&mut self) -> Option<Result<Frame<Bytes>, BoxError>> {
+        let farewell = self.farewell.take().filter(|_| self.is_between_events);
+        farewell.map(|event| Ok(Frame::data(event)))
     }
 
     fn is_closing(&mut self, cx: &mut Context<'_>) -> bool {
@@ -98,6 +115,10 @@ impl HttpBody for Relay {
             match Pin::new(inner).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) if frame.is_data() => {
                     self.last_frame_ms = self.clock.monotonic_ms();
+                    if let Some(data) = frame.data_ref().filter(|data| !data.is_empty()) {
+                        let ends = [&b"\n\n"[..], b"\r\n\r\n", b"\r\r"];
+                        self.is_between_events = ends.iter().any(|end| data.ends_with(end));
+                    }
                     return Poll::Ready(Some(Ok(frame)));
                 }
                 // Trailers are headers that nobody looked at; they stay here.
@@ -108,7 +129,7 @@ impl HttpBody for Relay {
                 }
                 Poll::Pending if self.is_closing(cx) => {
                     self.inner = None;
-                    return Poll::Ready(None);
+                    return Poll::Ready(self.last_frame());
                 }
                 Poll::Pending if self.is_out_of_time(cx) => {
                     self.inner = None;
@@ -143,6 +164,11 @@ impl Drop for Relay {
 }
 
 impl Patience {
+    /// Whether it is that of a stream.
+    pub(crate) const fn is_idle(self) -> bool {
+        matches!(self, Self::Idle(_))
+    }
+
     const fn span(self) -> Duration {
         match self {
             Self::Whole(span) | Self::Idle(span) => span,

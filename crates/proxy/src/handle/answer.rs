@@ -43,11 +43,13 @@ impl Proxy {
             }
             Verdict::Empty(status) => bare(status),
             Verdict::Json | Verdict::Stream => {
+                let farewell = call.farewell().filter(|_| patience.is_idle());
                 let drains = call.survives().then(|| self.drains.clone());
                 let clock = Arc::clone(&self.parts.clock);
                 let mut relay = Relay::new(body, clock, patience, drains);
                 if call.is_endless() {
-                    relay = relay.until(Box::pin(self.closing.clone().cancelled_owned()));
+                    let closing = self.closing.clone().cancelled_owned();
+                    relay = relay.until(Box::pin(closing), farewell);
                 }
                 let mut answer = Response::new(relay.boxed_unsync());
                 *answer.status_mut() = upstream.status;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use claviger_guard::Caller;
-use claviger_mcp::{Era, InputAction, Kind, Message, code};
+use claviger_mcp::{Era, InputAction, Kind, Message, answer, code};
 use claviger_model::{Server, Standing};
 use claviger_ports::Body;
 use http::{Method, Response, StatusCode};
@@ -58,7 +58,20 @@ impl Call<'_> {
     pub(super) fn is_endless(&self) -> bool {
         let single = self.message.and_then(Message::single);
         let method = single.and_then(|one| one.method.as_deref());
-        *self.method == Method::GET || method == Some("subscriptions/listen")
+        *self.method == Method::GET || method == Some(LISTEN)
+    }
+
+    /// T-13: the event that ends a subscription when we end it, not the upstream.
+    pub(super) fn farewell(&self) -> Option<String> {
+        let single = self.message.and_then(Message::single)?;
+        let id = single.id?;
+        if self.era != Era::Modern || single.method.as_deref() != Some(LISTEN) {
+            return None;
+        }
+        let subscription = json!({ "io.modelcontextprotocol/subscriptionId": id });
+        let result = json!({ "resultType": "complete", "_meta": subscription });
+        let message = answer::result(Some(id), &result);
+        Some(format!("event: message\ndata: {message}\n\n"))
     }
 
     pub(super) fn elicits_url(&self) -> Option<bool> {
@@ -93,3 +106,5 @@ impl Call<'_> {
             .answer(self.id())
     }
 }
+
+const LISTEN: &str = "subscriptions/listen";

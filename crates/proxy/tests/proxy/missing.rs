@@ -25,7 +25,10 @@ async fn g07_t14_a_modern_client_that_shows_urls_is_asked_for_input() {
             "inputRequests": {"claviger_sign_in": {
                 "method": "elicitation/create",
                 "params": {"mode": "url", "url": LINK, "message": "the server `notes` needs a sign-in"}
-            }}
+            }},
+            "_meta": {"claviger": {
+                "standing": "needs_sign_in", "reason": null, "url": LINK, "server": "notes",
+            }},
         }})
     );
     assert!(gateway.forward.requests().is_empty());
@@ -145,6 +148,8 @@ async fn g07_a_client_of_2025_11_25_gets_url_elicitation() {
         assert_eq!(elicitation["mode"], "url");
         assert_eq!(elicitation["url"], LINK);
         assert_eq!(elicitation["elicitationId"].as_str().unwrap().len(), 32);
+        // C-73: so that it is not taken for a request of the server behind, nor one for it.
+        assert_eq!(body["error"]["data"]["claviger"]["url"], LINK);
     }
 }
 

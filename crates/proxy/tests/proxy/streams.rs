@@ -9,6 +9,7 @@ use claviger_testkit::Gate;
 use futures_util::FutureExt;
 use http::{Request, Response};
 use http_body_util::BodyExt;
+use serde_json::json;
 
 use crate::support::*;
 
@@ -151,6 +152,40 @@ async fn closing_ends_what_has_no_end_and_finishes_what_has_one() {
     caller.frame().await.unwrap().unwrap();
     drop(calling);
     assert!(caller.frame().await.is_none());
+}
+
+const LISTEN: &str = r#"{"jsonrpc":"2.0","id":"s1","method":"subscriptions/listen","params":{"notifications":{"toolsListChanged":true},"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}"#;
+
+#[tokio::test]
+async fn t13_a_subscription_that_closing_ends_gets_its_last_result() {
+    let headers = [
+        ("mcp-protocol-version", "2026-07-28"),
+        ("mcp-method", "subscriptions/listen"),
+    ];
+    for (sent, is_told) in [("data: {}\n\n", true), ("data: {", false)] {
+        let gateway = Gateway::new();
+        let stream = gateway.forward.stream(200, &[EVENTS]);
+        let mut body = gateway.open(post_with(LISTEN, &headers)).await.into_body();
+        stream.send(sent).await;
+        body.frame().await.unwrap().unwrap();
+        assert!(body.frame().now_or_never().is_none());
+        gateway.proxy.close();
+        if is_told {
+            let last = body.frame().await.unwrap().unwrap().into_data().unwrap();
+            let text = String::from_utf8(last.to_vec()).unwrap();
+            let data = text.strip_prefix("event: message\ndata: ").unwrap();
+            let message: serde_json::Value = serde_json::from_str(data.trim_end()).unwrap();
+            let result = json!({
+                "resultType": "complete",
+                "_meta": { "io.modelcontextprotocol/subscriptionId": "s1" },
+            });
+            let expected = json!({ "jsonrpc": "2.0", "id": "s1", "result": result });
+            assert_eq!(message, expected);
+            assert!(text.ends_with("\n\n"));
+        }
+        assert!(body.frame().await.is_none());
+        stream.dropped().await;
+    }
 }
 
 #[tokio::test]
