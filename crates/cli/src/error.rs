@@ -9,6 +9,7 @@ use claviger_config::ConfigError;
 use claviger_server::GatewayError;
 
 use crate::exit::Exit;
+use crate::mcp::elicitation::Elicitation;
 
 /// Why a command was not done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub(crate) struct Details {
     pub(crate) hint: Option<String>,
     /// The server it was about.
     pub(crate) server: Option<String>,
+    /// What that server asks a person to open.
+    pub(crate) asked: Vec<Elicitation>,
 }
 
 impl CommandError {
@@ -40,6 +43,7 @@ impl CommandError {
             causes: Vec::new(),
             hint: None,
             server: None,
+            asked: Vec::new(),
         }))
     }
 
@@ -50,6 +54,11 @@ impl CommandError {
 
     pub(crate) fn about(mut self, server: &str) -> Self {
         self.0.server = Some(server.to_owned());
+        self
+    }
+
+    pub(crate) fn asking(mut self, asked: Vec<Elicitation>) -> Self {
+        self.0.asked = asked;
         self
     }
 

@@ -8,7 +8,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
+use url::Url;
 
 use crate::clean::{clean, clean_line, escape_json};
 use crate::error::CommandError;
@@ -157,12 +158,20 @@ impl Printer {
     /// Why it was not done.
     pub(crate) fn error(&self, error: &CommandError) {
         if self.is_json {
-            self.json(&json!({
+            let mut line = json!({
                 "error": error.code,
                 "server": error.server,
                 "message": error.message,
                 "hint": error.hint,
-            }));
+            });
+            let asked = error.asked.iter().map(
+                |one| json!({ "message": one.message, "url": one.url.as_ref().map(Url::as_str) }),
+            );
+            let asked: Vec<Value> = asked.collect();
+            if let (false, Some(members)) = (asked.is_empty(), line.as_object_mut()) {
+                members.insert("elicitations".to_owned(), asked.into());
+            }
+            self.json(&line);
         }
         self.talk_error(error);
     }
@@ -173,6 +182,9 @@ impl Printer {
         let first = lines.next().unwrap_or_default();
         self.talk(&Text::new().bad("error:").plain(" ").plain(first));
         lines.for_each(|line| self.talk(&Text::line(line)));
+        for asked in &error.asked {
+            asked.lines().iter().for_each(|line| self.talk(line));
+        }
         for cause in &error.causes {
             self.talk(&Text::new().dim("  because: ").plain(cause));
         }

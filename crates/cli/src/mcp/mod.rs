@@ -14,6 +14,7 @@ use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;
 
+pub(crate) mod elicitation;
 pub(crate) mod refusal;
 #[cfg(test)]
 mod tests;
@@ -54,9 +55,10 @@ impl<'g> Conversation<'g> {
                 drop(this.send(follow_up).await?);
                 Ok(this)
             }
-            // A server of the stateless era knows no `initialize`.
+            // T-18: a server of the stateless era knows no `initialize`, and says so as it checks:
+            // the header first (T-04), `_meta` (T-06), the revision, or the method.
             Response::Error {
-                code: UNKNOWN | UNSUPPORTED,
+                code: UNKNOWN | UNSUPPORTED | code::HEADER_MISMATCH | code::INVALID_PARAMS,
                 ..
             } if wanted.is_none() => {
                 this.dialogue = dialogue(version::V2026_07_28);
@@ -74,7 +76,7 @@ impl<'g> Conversation<'g> {
         for _ in 0..MOST_PAGES {
             let outgoing = self.dialogue.list_tools(cursor.as_deref());
             let result = match self.exchange(outgoing).await?.1 {
-                Response::Result(result) if refusal::link(&result).is_none() => result,
+                Response::Result(result) if refusal::is_final(&result) => result,
                 refused => return Err(refusal::of(&refused, self.slug)),
             };
             let page = result.get("tools").and_then(Value::as_array);
@@ -115,7 +117,7 @@ impl<'g> Conversation<'g> {
             response = self.exchange(outgoing).await?.1;
         }
         match response {
-            Response::Result(result) if refusal::link(&result).is_none() => Ok(result),
+            Response::Result(result) if refusal::is_final(&result) => Ok(result),
             refused => Err(refusal::of(&refused, self.slug)),
         }
     }

@@ -3,6 +3,7 @@
 use claviger_mcp::{Response, code};
 use serde_json::Value;
 
+use super::elicitation::Elicitation;
 use crate::error::CommandError;
 use crate::exit::Exit;
 
@@ -15,27 +16,39 @@ pub(crate) struct Link {
     pub(crate) reason: Option<String>,
 }
 
-/// The link in a result that is none: one that asks for input, or a tool error of the gateway's
-/// own. `None` for every other result.
-pub(crate) fn link(result: &Value) -> Option<Link> {
-    if let Some(ours) = result.pointer("/_meta/claviger") {
-        return Some(Link::read(ours));
-    }
-    let is_asking = result.get("resultType").and_then(Value::as_str) == Some("input_required");
-    is_asking.then(Link::default)
+/// Whether a result is what was asked for: complete, and no tool error of the gateway's own.
+pub(crate) fn is_final(result: &Value) -> bool {
+    let is_complete = result
+        .get("resultType")
+        .is_none_or(|kind| kind == "complete");
+    is_complete && result.pointer("/_meta/claviger").is_none()
 }
 
 /// The problem in an answer that is no result.
 pub(crate) fn of(response: &Response, slug: &str) -> CommandError {
     let problem = match response {
-        Response::Result(result) => needs(link(result), &text_of(result), slug),
+        Response::Result(result) => {
+            let kind = result.get("resultType").and_then(Value::as_str);
+            match result.pointer("/_meta/claviger") {
+                Some(ours) => needs(Some(Link::read(ours)), &text_of(result), slug),
+                None if kind == Some("input_required") => asks(response, slug),
+                // T-07: what is neither complete nor asks for input is nothing we know.
+                None => {
+                    let message = format!("{slug} answered with a result of an unknown type");
+                    CommandError::new(Exit::UNREACHABLE, "bad_answer", message)
+                }
+            }
+        }
         Response::Error {
             code,
             message,
             data,
         } => {
             let ours = data.as_ref().and_then(|data| data.get("claviger"));
-            from_error(*code, message, ours, slug)
+            match (*code, ours) {
+                (code::URL_ELICITATION_REQUIRED, None) => asks(response, slug),
+                (code, ours) => from_error(code, message, ours, slug),
+            }
         }
     };
     problem.about(slug)
@@ -70,6 +83,26 @@ fn from_error(code: i64, message: &str, ours: Option<&Value>, slug: &str) -> Com
             CommandError::new(Exit::REFUSED, "server_error", message)
         }
     }
+}
+
+/// C-73: the server behind asks for something itself. Signing in to it again would not help, and
+/// where its address leads is for the person to judge.
+fn asks(response: &Response, slug: &str) -> CommandError {
+    let asked = Elicitation::all(response);
+    let (message, hint) = if asked.is_empty() {
+        (
+            format!("{slug} asks for input that this command cannot give"),
+            "call the tool from a client that can ask you",
+        )
+    } else {
+        (
+            format!("{slug} asks you to open an address first"),
+            "if you trust it, open the address in a browser and then call again",
+        )
+    };
+    CommandError::new(Exit::REFUSED, "input_required", message)
+        .with_hint(hint)
+        .asking(asked)
 }
 
 /// A person has to do something first.

@@ -1,6 +1,7 @@
 //! Conversations with a server in a box.
 
 use claviger_mcp::header::{MCP_METHOD, MCP_NAME, MCP_PROTOCOL_VERSION, MCP_SESSION_ID};
+use url::Url;
 
 use super::*;
 use crate::testing::{Bench, Ended, Fake, answer, json_answer};
@@ -290,22 +291,26 @@ async fn a_session_is_ended_even_when_the_call_fails() {
 }
 
 #[tokio::test]
-async fn a_server_without_sessions_is_asked_again_without_one() {
-    let fake = || {
-        Fake::forwarding(|request| {
+async fn t18_t01_a_server_without_sessions_is_asked_again_without_one() {
+    let fake = |code: i64| {
+        Fake::forwarding(move |request| {
             let (body, method) = read(request);
             if method == "initialize" {
-                let refusal = json!({ "code": -32022, "message": "unsupported" });
+                let refusal = json!({ "code": code, "message": "unsupported" });
                 let body = json!({ "jsonrpc": "2.0", "id": body["id"], "error": refusal });
                 return json_answer(400, &body);
             }
             result(&body, &text("ok"))
         })
     };
-    let ran = Bench::new(fake()).run(&["call", "linear", "a"]).await;
-    assert_eq!((ran.code, ran.out.as_str()), (0, "ok\n"), "{}", ran.err);
-    let words = ["call", "linear", "a", "--protocol-version", "2025-11-25"];
-    assert_eq!(Bench::new(fake()).run(&words).await.code, 3);
+    for code in [-32601, -32022, -32020, -32602] {
+        let ran = Bench::new(fake(code)).run(&["call", "linear", "a"]).await;
+        assert_eq!((ran.code, ran.out.as_str()), (0, "ok\n"), "{}", ran.err);
+        let words = ["call", "linear", "a", "--protocol-version", "2025-11-25"];
+        assert_eq!(Bench::new(fake(code)).run(&words).await.code, 3);
+    }
+    let words = ["call", "linear", "a"];
+    assert_eq!(Bench::new(fake(-32603)).run(&words).await.code, 3);
 }
 
 /// How a refusal ends, for a program.
@@ -332,8 +337,9 @@ async fn g07_a_missing_sign_in_is_exit_code_3_with_its_word_in_every_shape() {
     let shapes = [
         json!({ "error": { "code": -31001, "message": "Open https://gw/x", "data": link } }),
         json!({ "error": { "code": -32042, "message": "linear needs a sign-in", "data": {
-            "elicitations": [{ "mode": "url", "url": "https://gw/x" }] } } }),
-        json!({ "result": { "resultType": "input_required", "inputRequests": { "sign_in": {
+            "elicitations": [{ "mode": "url", "url": "https://gw/x" }],
+            "claviger": link["claviger"] } } }),
+        json!({ "result": { "resultType": "input_required", "_meta": link, "inputRequests": { "sign_in": {
             "method": "elicitation/create",
             "params": { "mode": "url", "url": "https://gw/x" } } } } }),
         json!({ "result": { "isError": true, "_meta": link,
@@ -347,6 +353,67 @@ async fn g07_a_missing_sign_in_is_exit_code_3_with_its_word_in_every_shape() {
         assert_eq!(line["message"], "linear needs a sign-in");
         assert_eq!(line["hint"], "claviger login linear");
     }
+}
+
+#[tokio::test]
+async fn c73_an_address_of_the_server_behind_is_shown_and_never_opened() {
+    let at = |url: &str| json!({ "mode": "url", "message": "Pay \u{1b}[2Jfirst", "url": url });
+    let by_error = |params: &Value| {
+        let data = json!({ "elicitations": [params] });
+        json!({ "error": { "code": -32042, "message": "m", "data": data } })
+    };
+    let by_result = |params: &Value| {
+        let request = json!({ "method": "elicitation/create", "params": params });
+        let requests = json!({ "claviger_sign_in": request });
+        json!({ "result": { "resultType": "input_required", "inputRequests": requests } })
+    };
+    for (url, host, is_warned) in [
+        ("https://pay.example/a?b=c", "pay.example", false),
+        ("https://аpple.example/x", "xn--pple-43d.example", true),
+        ("http://pay.example:8080/", "pay.example:8080", true),
+    ] {
+        for shape in [by_error(&at(url)), by_result(&at(url))] {
+            let (ran, line) = refused(move |_| shape.clone()).await;
+            assert_eq!((ran.code, &line["error"]), (3, &json!("input_required")));
+            let full = Url::parse(url).unwrap();
+            assert_eq!(line["elicitations"][0]["url"], full.as_str());
+            assert!(ran.err.contains(full.as_str()), "{}", ran.err);
+            let shown = format!("it leads to {host}\n");
+            assert!(ran.err.contains(&shown), "{}", ran.err);
+            assert_eq!(ran.err.contains("! warning"), is_warned, "{}", ran.err);
+            assert!(ran.err.contains("Pay first"), "{}", ran.err);
+            assert!(!ran.err.contains("claviger login"), "{}", ran.err);
+        }
+    }
+    let (ran, line) = refused(move |_| by_error(&at("javascript:alert(1)"))).await;
+    assert_eq!(ran.code, 3);
+    assert_eq!(line["elicitations"][0]["url"], Value::Null);
+    assert!(!ran.err.contains("javascript"), "{}", ran.err);
+    let form = json!({ "mode": "form", "message": "Your name?" });
+    let (ran, line) = refused(move |_| by_result(&form)).await;
+    assert_eq!((ran.code, line.get("elicitations")), (3, None));
+
+    let bench = Bench::new(legacy(move |body| {
+        let data = json!({ "elicitations": [at("https://pay.example/")] });
+        error(
+            body,
+            &json!({ "code": -32042, "message": "m", "data": data }),
+        )
+    }));
+    assert_eq!(bench.run(&["call", "linear", "a"]).await.code, 3);
+    assert!(bench.opened.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn t07_a_result_of_an_unknown_type_is_a_bad_answer() {
+    for kind in [json!("partial"), json!("Complete"), json!(1), json!(null)] {
+        let (ran, line) =
+            refused(move |_| json!({ "result": { "resultType": kind, "content": [] } })).await;
+        assert_eq!((ran.code, &line["error"]), (4, &json!("bad_answer")));
+    }
+    let (ran, _) =
+        refused(|_| json!({ "result": { "resultType": "complete", "content": [] } })).await;
+    assert_eq!(ran.code, 0);
 }
 
 #[tokio::test]
