@@ -196,7 +196,7 @@ fn a229_refuses_a_bind_off_loopback_and_a_plain_http_address() {
 }
 
 #[test]
-fn a149_refuses_an_ipv4_address_written_as_ipv6() {
+fn a026_refuses_an_ipv4_address_written_as_ipv6() {
     for address in ["[::ffff:127.0.0.1]:7447", "[::ffff:8.8.8.8]:80"] {
         let error = load(None, &[("CLAVIGER_SERVER_LISTEN", address)]).unwrap_err();
         let text = error.to_string();
