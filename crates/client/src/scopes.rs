@@ -48,7 +48,13 @@ pub fn choose_scopes_for(
     let chosen = challenged
         .or_else(listed)
         .unwrap_or_default()
-        .union(&wish.requested_before);
+        .union(&match grant {
+            Grant::AuthorizationCode => wish.requested_before.clone(),
+            // An earlier version asked for it, and what was asked for before is kept.
+            _ => wish
+                .requested_before
+                .minus(&ScopeSet::parse_lossy("offline_access")),
+        });
     if chosen.is_empty() {
         // M8, Q20: neither null nor an empty list is a reason to invent scopes.
         return None;

@@ -121,6 +121,11 @@ fn c48_a_machine_asks_for_no_offline_access() {
         choose_scopes_for(Grant::ClientCredentials, wish, &found).map(|scopes| scopes.to_string())
     };
     assert_eq!(wished(&ScopeWish::default()).as_deref(), Some("x"));
+    let wish = ScopeWish {
+        requested_before: ScopeSet::parse_lossy("offline_access y"),
+        ..ScopeWish::default()
+    };
+    assert_eq!(wished(&wish).as_deref(), Some("x y"));
     // The operator's scopes are exact, whatever they are.
     let wish = ScopeWish {
         configured: Some(ScopeSet::parse_lossy("offline_access only")),
