@@ -96,13 +96,15 @@ impl Stage<'_> {
             }
         };
         let (message, data) = refused;
-        self.fact("the client is told", message);
         let link = data["claviger"]["url"]
             .as_str()
             .or_else(|| data["elicitations"][0]["url"].as_str())
-            .unwrap_or_default()
-            .to_owned();
-        self.fact("and given a link", shorten_path(&link));
+            .unwrap_or_default();
+        // The link begins a sign-in; whoever reads over a shoulder gets the start of it.
+        self.fact(
+            "the client is told",
+            message.replace(link, &shorten_path(link)),
+        );
         let note = "Not a 401: the client is signed in to Claviger; it is the server behind that \
                     asks. The upstream's own challenge never reaches the client.";
         self.tell(Told::Note(note.to_owned()));
