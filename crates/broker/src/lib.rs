@@ -12,6 +12,7 @@ pub use attach::{Attach, Attachment, Missing, Refusal, TokenMark};
 pub use broker::{Broker, BrokerParts, BrokerSettings, HoldError, reach_of};
 pub use disconnect::{AtIssuer, Disconnected};
 pub use engine::{Found, Look, LookError};
+pub use serve::Setting;
 pub use sign_in::{Begin, BeginError, Begun, Completed, Ended, Started};
 pub use standing::Status;
 pub use step::{Step, StepKind, StepSink};

@@ -17,6 +17,26 @@ use crate::{Attach, Attachment, Broker, HoldError, Missing, Refusal};
 /// What a caller is told to wait when an issuer does not answer, in seconds.
 const RETRY_AFTER_S: u32 = 5;
 
+/// What a sealed setting of a server is for; it opens for nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Setting<'a> {
+    /// The secret of the operator's client with this id.
+    ClientSecret {
+        /// The id.
+        client_id: &'a str,
+    },
+    /// The value of a fixed header.
+    Header {
+        /// The header, in lower case.
+        name: &'a str,
+    },
+    /// The private key of the operator's client with this id.
+    PrivateKey {
+        /// The id.
+        client_id: &'a str,
+    },
+}
+
 #[async_trait]
 impl Attach for Broker {
     async fn attach(&self, server: &Server, user: &UserId) -> Result<Attachment, Missing> {
@@ -97,7 +117,14 @@ impl Broker {
     ) -> Result<Attachment, Missing> {
         let mut headers = Vec::with_capacity(templates.len());
         for template in templates {
-            let value = match self.open_setting(server, &template.sealed_value).await {
+            let role = Setting::Header {
+                name: &template.name,
+            };
+            let opened = self
+                .inner
+                .open_setting(server, role, &template.sealed_value)
+                .await;
+            let value = match opened {
                 Ok(value) => value,
                 Err(error) => return Err(broken(server, &error)),
             };
@@ -123,9 +150,10 @@ impl Broker {
     pub async fn seal_setting(
         &self,
         server: &Server,
+        setting: Setting<'_>,
         secret: &Secret,
     ) -> Result<String, HoldError> {
-        let context = setting_context(server);
+        let context = setting_context(server, setting);
         let plain = secret.expose().as_bytes();
         let sealed = self
             .inner
@@ -134,15 +162,6 @@ impl Broker {
             .seal(&server.tenant, &context, plain)
             .await?;
         Ok(claviger_crypto::base64_encode(&sealed))
-    }
-
-    /// Opens a secret setting of a server. Fails where its URL was changed in the database.
-    pub(crate) async fn open_setting(
-        &self,
-        server: &Server,
-        sealed: &str,
-    ) -> Result<Secret, HoldError> {
-        self.inner.open_setting(server, sealed).await
     }
 
     /// What a flight's end means to somebody who waits with a request.
@@ -184,13 +203,16 @@ impl Broker {
 // === impl Inner ===
 
 impl Inner {
+    /// Opens a secret setting of a server. Fails where its URL, or what the secret is for, was
+    /// changed in the database.
     pub(crate) async fn open_setting(
         &self,
         server: &Server,
+        setting: Setting<'_>,
         sealed: &str,
     ) -> Result<Secret, HoldError> {
         let record = base64_decode(sealed).ok_or(crate::VaultError::UnknownKey)?;
-        let context = setting_context(server);
+        let context = setting_context(server, setting);
         let opened = self
             .parts
             .vault
@@ -249,9 +271,15 @@ fn jitter_of(held: &Held) -> u8 {
     held.mark.0.first().copied().unwrap_or(0)
 }
 
-fn setting_context(server: &Server) -> Context {
+/// A204: a client secret that was moved into a fixed header in the database does not open there.
+fn setting_context(server: &Server, setting: Setting<'_>) -> Context {
+    let role = match setting {
+        Setting::ClientSecret { client_id } => format!("auth.client_secret:{client_id}"),
+        Setting::Header { name } => format!("auth.header:{name}"),
+        Setting::PrivateKey { client_id } => format!("auth.private_key:{client_id}"),
+    };
     Context::new(SealedFor::Header)
-        .at("servers", "auth")
+        .at("servers", &role)
         .tenant(server.tenant.as_str())
         .server(server.id.as_str())
         .origin(&origin_of(server))

@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use claviger_client::{ClientInformation, Discovered, Preset, Register, register};
-use claviger_crypto::{Context, SealedFor};
+use claviger_crypto::{Context, SealedFor, Secret};
 use claviger_model::{
     OauthSettings, Registration, RegistrationId, RegistrationOrigin, Server, TenantId,
 };
 use claviger_wire::{AuthMethod, ScopeSet};
 
 use super::look::LookError;
-use crate::HoldError;
 use crate::broker::{Inner, origin_of, reach_of};
 use crate::record::ClientSecrets;
 use crate::step::StepSink;
+use crate::{HoldError, Setting};
 
 // === impl Inner ===
 
@@ -39,7 +39,7 @@ impl Inner {
         };
         let input = Register {
             discovered: discovered.clone(),
-            existing,
+            existing: existing.clone(),
             preset: self.preset(server, settings).await?,
             document_url: settings
                 .client_metadata_url
@@ -54,6 +54,7 @@ impl Inner {
             .run(&mut register(input), &reach_of(server), steps)
             .await;
         let client = registered.map_err(|source| LookError::Register { source })?;
+        let current = current.filter(|_| existing.is_some_and(|one| is_from(&one, &client)));
         let id = self.keep_registration(server, current, &client).await?;
         Ok((id, client))
     }
@@ -67,14 +68,7 @@ impl Inner {
         let Some(client_id) = &settings.client_id else {
             return Ok(None);
         };
-        let secret = match &settings.sealed_client_secret {
-            Some(sealed) => Some(self.open_setting(server, sealed).await?),
-            None => None,
-        };
-        let private_key = match &settings.sealed_private_key {
-            Some(sealed) => Some(self.open_setting(server, sealed).await?),
-            None => None,
-        };
+        let (secret, private_key) = self.own_secrets(server, settings, client_id).await?;
         let issuer = self.preset_issuer(server, settings, client_id).await?;
         Ok(Some(Preset {
             client_id: client_id.clone(),
@@ -82,6 +76,30 @@ impl Inner {
             private_key,
             issuer,
         }))
+    }
+
+    /// The operator's client secret and private key.
+    async fn own_secrets(
+        &self,
+        server: &Server,
+        settings: &OauthSettings,
+        client_id: &str,
+    ) -> Result<(Option<Secret>, Option<Secret>), HoldError> {
+        let secret = match &settings.sealed_client_secret {
+            Some(sealed) => {
+                let role = Setting::ClientSecret { client_id };
+                Some(self.open_setting(server, role, sealed).await?)
+            }
+            None => None,
+        };
+        let private_key = match &settings.sealed_private_key {
+            Some(sealed) => {
+                let role = Setting::PrivateKey { client_id };
+                Some(self.open_setting(server, role, sealed).await?)
+            }
+            None => None,
+        };
+        Ok((secret, private_key))
     }
 
     /// C-33: a pre-registered client belongs to the issuer it was first used with, unless the
@@ -133,12 +151,9 @@ impl Inner {
         let mut private_key = None;
         if row.origin == RegistrationOrigin::Static {
             // A new secret in the settings counts at once; the old one is not kept anywhere.
-            if let Some(sealed) = &settings.sealed_client_secret {
-                secrets.client_secret = Some(self.open_setting(server, sealed).await?);
-            }
-            if let Some(sealed) = &settings.sealed_private_key {
-                private_key = Some(self.open_setting(server, sealed).await?);
-            }
+            let (secret, key) = self.own_secrets(server, settings, &row.client_id).await?;
+            secrets.client_secret = secret.or(secrets.client_secret);
+            private_key = key;
         }
         Ok(ClientInformation {
             secret: secrets.client_secret,
@@ -210,6 +225,20 @@ impl Inner {
             .seal(&tenant_of(server), &context, &plain)
             .await?)
     }
+}
+
+/// Whether `client` says nothing that `stored` does not: a secret that was renewed under the same
+/// id must be kept, since the old one is of no use any more.
+fn is_from(stored: &ClientInformation, client: &ClientInformation) -> bool {
+    let secret = |one: &Option<Secret>| one.as_ref().map(|one| one.expose().to_owned());
+    // The operator's own secrets are in the settings, and never in a registration.
+    let is_static = client.origin == RegistrationOrigin::Static;
+    is_static
+        || (secret(&stored.secret) == secret(&client.secret)
+            && secret(&stored.registration_access_token)
+                == secret(&client.registration_access_token)
+            && stored.secret_expires_at == client.secret_expires_at
+            && stored.registration_client_uri == client.registration_client_uri)
 }
 
 fn tenant_of(server: &Server) -> TenantId {

@@ -1,6 +1,6 @@
 //! Fixed headers instead of OAuth.
 
-use claviger_broker::Missing;
+use claviger_broker::{Missing, Setting};
 use claviger_crypto::Secret;
 use claviger_model::{Auth, HeaderTemplate, Server, UserId};
 
@@ -8,7 +8,8 @@ use crate::support::{Installation, Node, begin, linear, refusal};
 
 async fn with_header(node: &Node, value: &str) -> Server {
     let (server, value) = (linear(), Secret::new(value));
-    let sealed = node.broker.seal_setting(&server, &value).await;
+    let role = Setting::Header { name: "x-api-key" };
+    let sealed = node.broker.seal_setting(&server, role, &value).await;
     let header = HeaderTemplate {
         name: "x-api-key".to_owned(),
         sealed_value: sealed.unwrap(),
@@ -61,5 +62,32 @@ async fn a205_a086_fixed_headers_go_to_no_other_origin_and_split_nothing() {
             "{missing:?}"
         );
         assert!(!format!("{missing:?} {missing}").contains("canary"));
+    }
+}
+
+#[tokio::test]
+async fn a204_a_client_secret_that_was_moved_into_a_header_does_not_open() {
+    let installation = Installation::new();
+    let node = installation.node(1).await;
+    let roles = [
+        Setting::ClientSecret { client_id: "i" },
+        Setting::PrivateKey { client_id: "i" },
+        Setting::Header { name: "x-other" },
+    ];
+    for role in roles {
+        let value = Secret::new("canary");
+        let sealed = node.broker.seal_setting(&linear(), role, &value).await;
+        let header = HeaderTemplate {
+            name: "x-api-key".to_owned(),
+            sealed_value: sealed.unwrap(),
+        };
+        let server = Server {
+            auth: Auth::Headers {
+                headers: vec![header],
+            },
+            ..linear()
+        };
+        let missing = node.attach(&server).await.unwrap_err();
+        assert!(matches!(missing, Missing::Misconfigured { .. }), "{role:?}");
     }
 }

@@ -90,6 +90,9 @@ async fn live(installation: &Installation) {
         .broker
         .seal_setting(
             &robot,
+            claviger_broker::Setting::ClientSecret {
+                client_id: "static-client",
+            },
             &claviger_crypto::Secret::new("canary~static/secret+1="),
         )
         .await

@@ -1,7 +1,7 @@
 //! The catalogue.
 
 use claviger_admin_api::{AddServer, Line, ProblemKind};
-use claviger_broker::{AtIssuer, Found, Look};
+use claviger_broker::{AtIssuer, Found, Look, Setting};
 use claviger_crypto::{Secret, SigningKey};
 use claviger_model::{
     Auth, Grant, HeaderTemplate, OauthSettings, Server, ServerId, Standing, TenantId,
@@ -49,6 +49,7 @@ pub(super) async fn add(app: &App, add: AddServer, sink: Sink<'_>) -> Done {
         Auth::Oauth(_) if !add.no_discover => Some(discover(app, &server, sink).await?),
         _ => None,
     };
+    pin_issuer(&mut server, &add, found.as_ref())?;
     match rows.insert_server(&server).await {
         Ok(()) => {}
         Err(StoreError::Conflict) => return Err(taken(&add.slug)),
@@ -63,6 +64,31 @@ pub(super) async fn add(app: &App, add: AddServer, sink: Sink<'_>) -> Done {
         found,
     )));
     Ok(())
+}
+
+/// A019: whoever answers for the upstream later must not be able to name another issuer and be
+/// sent the operator's secret. A private key proves itself to each issuer anew and is never sent.
+fn pin_issuer(server: &mut Server, add: &AddServer, found: Option<&Found>) -> Done {
+    let Auth::Oauth(settings) = &mut server.auth else {
+        return Ok(());
+    };
+    if add.client_secret.is_none() || settings.issuer.is_some() {
+        return Ok(());
+    }
+    settings.issuer = found.and_then(|found| found.issuer.clone());
+    if settings.issuer.is_some() {
+        return Ok(());
+    }
+    let hint = match found {
+        Some(_) => "the server named none; say where the client was registered with --issuer",
+        None => "leave out --no-discover, or say where the client was registered with --issuer",
+    };
+    Err(problem(
+        ProblemKind::Usage,
+        "invalid_server",
+        "a client secret belongs to one issuer, and it is not known which",
+        Some(hint.to_owned()),
+    ))
 }
 
 /// What else was typed and will be shown or dialled.
@@ -228,8 +254,11 @@ async fn oauth(app: &App, server: &Server, add: &AddServer) -> Result<OauthSetti
     {
         return Err(usage(&format!("the private key cannot be used: {error}")));
     }
-    let sealed_client_secret = seal(app, server, add.client_secret.as_deref()).await?;
-    let sealed_private_key = seal(app, server, add.private_key.as_deref()).await?;
+    let client_id = add.client_id.as_deref().unwrap_or_default();
+    let role = Setting::ClientSecret { client_id };
+    let sealed_client_secret = seal(app, server, role, add.client_secret.as_deref()).await?;
+    let role = Setting::PrivateKey { client_id };
+    let sealed_private_key = seal(app, server, role, add.private_key.as_deref()).await?;
     Ok(OauthSettings {
         grant,
         client_id: add.client_id.clone(),
@@ -253,11 +282,17 @@ fn scopes(texts: &[String]) -> Result<Option<ScopeSet>, Refused> {
     parsed.map(Some).map_err(|error| usage(&error.to_string()))
 }
 
-async fn seal(app: &App, server: &Server, secret: Option<&str>) -> Result<Option<String>, Refused> {
+async fn seal(
+    app: &App,
+    server: &Server,
+    role: Setting<'_>,
+    secret: Option<&str>,
+) -> Result<Option<String>, Refused> {
     let Some(secret) = secret else {
         return Ok(None);
     };
-    let sealed = app.broker.seal_setting(server, &Secret::new(secret)).await;
+    let secret = Secret::new(secret);
+    let sealed = app.broker.seal_setting(server, role, &secret).await;
     sealed.map(Some).map_err(|error| hold_problem(&error))
 }
 
@@ -277,7 +312,12 @@ async fn fixed_header(app: &App, server: &Server, header: &str) -> Result<Header
     }
     HeaderValue::from_str(value)
         .map_err(|error| usage(&format!("the value of `{parsed}` cannot be sent: {error}")))?;
-    let sealed_value = seal(app, server, Some(value)).await?.unwrap_or_default();
+    let role = Setting::Header {
+        name: parsed.as_str(),
+    };
+    let sealed_value = seal(app, server, role, Some(value))
+        .await?
+        .unwrap_or_default();
     Ok(HeaderTemplate {
         name: parsed.to_string(),
         sealed_value,

@@ -224,6 +224,11 @@ const REFUSED: &[(&str, &str)] = &[
         "invalid_server",
         r#"{"client_id": "i", "private_key": "k"}"#,
     ),
+    // A019: without looking, nobody knows whose the secret is.
+    (
+        "invalid_server",
+        r#"{"client_id": "i", "client_secret": "s"}"#,
+    ),
     ("invalid_server", r#"{"scopes": ["a\"b"]}"#),
     ("invalid_server", r#"{"headers": ["no colon"]}"#),
     ("invalid_server", r#"{"headers": ["a b: c"]}"#),

@@ -35,11 +35,11 @@ async fn everything(gateway: &dyn Gateway, name: &str) -> String {
 const ADDED: &[(&str, &str)] = &[
     (
         "secret",
-        r#"{"client_id": "i", "client_secret": "CANARY-4f1d"}"#,
+        r#"{"client_id": "i", "client_secret": "CANARY-4f1d", "issuer": "https://i.example"}"#,
     ),
     (
         "machine",
-        r#"{"grant": "client_credentials", "client_id": "i", "client_secret": "CANARY-4f1d"}"#,
+        r#"{"grant": "client_credentials", "client_id": "i", "client_secret": "CANARY-4f1d", "no_discover": false}"#,
     ),
     (
         "fixed",

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use claviger_broker::{
     Attach, Attachment, Begin, BeginError, Begun, Broker, BrokerParts, BrokerSettings, Completed,
-    Ended, Missing, Refusal, Started, Vault, VaultError,
+    Ended, Missing, Refusal, Setting, Started, Vault, VaultError,
 };
 use claviger_client::Quirks;
 use claviger_crypto::{Kek, Secret};
@@ -160,7 +160,13 @@ pub(crate) fn linear() -> Server {
 pub(crate) async fn own(node: &Node) -> Server {
     let sealed = node
         .broker
-        .seal_setting(&linear(), &Secret::new("canary~static/secret+1="))
+        .seal_setting(
+            &linear(),
+            Setting::ClientSecret {
+                client_id: "static-client",
+            },
+            &Secret::new("canary~static/secret+1="),
+        )
         .await
         .unwrap();
     let settings = OauthSettings {
