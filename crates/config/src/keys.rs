@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use claviger_crypto::Secret;
+
 use crate::file::ConfigFile;
 use crate::nearest::nearest;
 use crate::raw::{Raw, Setting};
@@ -111,6 +113,50 @@ impl Keys<'_, '_> {
             origin,
         });
         value
+    }
+
+    /// Reads a secret. Only the environment may hold one inline: a config file is copied, shown
+    /// and kept in repositories. `file_key` names a file with the same secret.
+    pub(crate) fn read_secret(
+        &mut self,
+        key: &'static str,
+        file_key: &'static str,
+    ) -> Option<Secret> {
+        self.known.insert(key);
+        let (value, origin) = match self.found(key) {
+            None => (None, Origin::Default),
+            Some((origin @ Origin::Environment { .. }, Raw::Text(text))) => {
+                (Some(Secret::new(text)), origin)
+            }
+            Some((origin, _)) => {
+                let accepted = format!(
+                    "put it into a file with mode 600 and name that file with `{file_key}`, or into \
+                     the variable {}",
+                    variable(self.section, key)
+                );
+                self.refuse(key, "a secret does not belong here", &accepted);
+                (None, origin)
+            }
+        };
+        self.reader.entries.push(Entry {
+            key: format!("{}.{key}", self.section),
+            value: value.is_some().then(|| "[redacted]".into()),
+            origin,
+        });
+        value
+    }
+
+    /// Refuses what stands behind a key that was read.
+    pub(crate) fn refuse(&mut self, key: &str, found: &str, accepted: &str) {
+        let origin = self
+            .found(key)
+            .map_or(Origin::Default, |(origin, _)| origin);
+        self.reader.problems.push(Problem {
+            origin,
+            key: Some(format!("{}.{key}", self.section)),
+            found: found.to_owned(),
+            accepted: accepted.to_owned(),
+        });
     }
 
     /// The strongest source that says something.

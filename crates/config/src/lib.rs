@@ -8,7 +8,8 @@
 //! To add a setting: a field with a doc comment that names its environment variable, its line in
 //! `read`, and the section's table in the tests, which fails until both are there.
 //!
-//! Deliberately absent: secrets. They live in files of their own and are never written inline.
+//! Deliberately absent: secrets in the config file. They live in files of their own, or in the
+//! environment, and are never shown.
 
 pub use config::Config;
 pub use egress::EgressSettings;
@@ -20,6 +21,7 @@ pub use problem::{ConfigError, Problem};
 pub use server::ServerSettings;
 pub use sign_in::SignInSettings;
 pub use sources::{Flag, Sources};
+pub use store::{StoreSettings, UrlFileError};
 pub use surroundings::Surroundings;
 
 mod config;
@@ -32,9 +34,12 @@ mod locate;
 mod log;
 mod nearest;
 mod origin;
+mod postgres_url;
 mod problem;
 mod raw;
+mod secret_file;
 mod server;
 mod sign_in;
 mod sources;
+mod store;
 mod surroundings;

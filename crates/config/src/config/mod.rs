@@ -6,7 +6,7 @@ use crate::file::ConfigFile;
 use crate::keys::Reader;
 use crate::{
     ConfigError, EgressSettings, Entry, IssuersSettings, LimitsSettings, LogSettings, Origin,
-    ServerSettings, SignInSettings, Sources, locate,
+    ServerSettings, SignInSettings, Sources, StoreSettings, locate,
 };
 
 /// The settings of an installation.
@@ -29,6 +29,8 @@ pub struct Config {
     pub server: ServerSettings,
     /// Sign-ins at other people's issuers.
     pub sign_in: SignInSettings,
+    /// The database.
+    pub store: StoreSettings,
     entries: Vec<Entry>,
 }
 
@@ -67,6 +69,7 @@ impl Config {
             log: reader.section("log", LogSettings::read),
             server: reader.section("server", ServerSettings::read),
             sign_in: reader.section("sign_in", SignInSettings::read),
+            store: reader.section("store", |keys| StoreSettings::read(keys, file.as_deref())),
             entries: Vec::new(),
         };
         reader.refuse_unknown_sections();
