@@ -16,7 +16,9 @@ use tokio::sync::watch;
 use url::Url;
 
 use crate::cache::{Cache, Held, Known};
+use crate::doubt::Doubts;
 use crate::flight::Flights;
+use crate::narrow::Narrow;
 use crate::pause::Pauses;
 use crate::record::{RecordError, Tokens};
 use crate::refresh::Landed;
@@ -69,6 +71,8 @@ pub(crate) struct Inner {
     pub(crate) flights: Flights<CredentialKey, Landed>,
     pub(crate) tickets: Tickets,
     pub(crate) pauses: Pauses,
+    pub(crate) doubts: Doubts,
+    pub(crate) narrow: Narrow,
     pub(crate) endings: Mutex<HashMap<SignInId, Ending>>,
     pub(crate) closed: watch::Sender<bool>,
 }
@@ -143,6 +147,8 @@ impl Broker {
                 flights,
                 tickets: Tickets::default(),
                 pauses: Pauses::default(),
+                doubts: Doubts::default(),
+                narrow: Narrow::default(),
                 endings: Mutex::default(),
                 closed: watch::channel(false).0,
             }),

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use claviger_model::{Connection, CredentialKey, Reason, Server, Standing, UserId};
+use claviger_model::{Connection, CredentialKey, Outcome, Reason, Server, Standing, UserId};
 use claviger_store::Guarded;
 use tokio::sync::oneshot;
 
 use crate::broker::{Inner, key_of};
+use crate::sign_in::Ended;
 use crate::{Broker, HoldError};
 
 /// What disconnecting did.
@@ -72,6 +73,11 @@ impl Inner {
             updated_at: self.parts.clock.now(),
         };
         let rows = self.rows(key);
+        // What is still on its way must not be stored behind this.
+        if let Some(open) = rows.find_open_sign_in(key, self.parts.clock.now()).await? {
+            let cancelled = Ended::new(Outcome::Cancelled, "the connection was ended meanwhile");
+            self.end(&key.tenant, &open.id, cancelled).await;
+        }
         loop {
             let Some(row) = rows.find_credential(key).await? else {
                 return Ok(Disconnected {

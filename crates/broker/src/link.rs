@@ -1,6 +1,6 @@
 //! Links to our own sign-in page.
 
-use claviger_crypto::base64url_encode;
+use claviger_crypto::{Secret, base64url_encode};
 use claviger_model::CredentialKey;
 
 use crate::Broker;
@@ -15,6 +15,19 @@ impl Broker {
         let fresh = base64url_encode(&inner.parts.entropy.id_bytes());
         let ticket = inner.tickets.issue(key, fresh, inner.parts.clock.now());
         format!("{base}/login/{ticket}")
+    }
+
+    /// Whether the browser with this cookie may begin with a link: once one began with it, no other
+    /// may begin again or over.
+    pub fn may_follow(&self, ticket: &str, cookie: Option<&Secret>) -> bool {
+        let mark = cookie.map(|cookie| self.vault().mark("link-cookie", cookie));
+        self.inner.tickets.may_follow(ticket, mark)
+    }
+
+    /// Ties a link to the browser that will send this cookie.
+    pub fn bind_ticket(&self, ticket: &str, cookie: &Secret) {
+        let mark = self.vault().mark("link-cookie", cookie);
+        self.inner.tickets.bind(ticket, mark);
     }
 
     /// What a link is for.

@@ -1,21 +1,26 @@
 //! The upstream said no: try something better once, or say what is missing.
 
-use claviger_client::{StepUp, StepUpQuestion, judge};
+use claviger_client::{StepUp, StepUpQuestion, diagnose, judge};
+use claviger_crypto::Secret;
 use claviger_model::{
     Connection, CredentialKey, Grant, OauthSettings, PendingChallenge, Reason, Server, Standing,
-    UserId,
+    Timestamp, UserId,
 };
 use claviger_wire::{BearerChallenge, ErrorCode, ScopeSet};
 use http::StatusCode;
 
 use crate::broker::key_of;
 use crate::cache::Held;
-use crate::refresh::Seen;
+use crate::refresh::{Landed, Seen};
 use crate::serve::{Chain, attachment, broken, can_renew};
 use crate::{Attachment, Broker, Missing, Refusal};
 
 /// A token younger than this that is refused is not refused for its age (Q13, N6), in seconds.
 const TOO_YOUNG_TO_BE_OLD: i64 = 60;
+
+/// The same for a token that was obtained because the one before was refused: a client that asks
+/// once a minute must not make us refresh once a minute.
+const DID_NOT_HELP: i64 = 600;
 
 // === impl Broker ===
 
@@ -66,7 +71,8 @@ impl Broker {
         }
     }
 
-    /// A 401 on a token of ours: one refresh, unless it is so young that its age is not why.
+    /// A 401 on a token of ours: one refresh, unless its age is not why. A refresh that does not
+    /// help is not repeated until the token ends or somebody signs in (A131).
     async fn renew_refused(
         &self,
         server: &Server,
@@ -75,26 +81,22 @@ impl Broker {
         held: &Held,
         challenge: BearerChallenge,
     ) -> Result<Attachment, Missing> {
-        let now = self.inner.parts.clock.now();
-        // A token may live for less than a minute; then its own end says whether it is old.
-        let ended = held.row.expires_at.is_some_and(|end| end <= now);
-        // A132: a clock that was set back says nothing about its age.
-        let age = now.since(held.row.obtained_at);
-        let is_young = (0..TOO_YOUNG_TO_BE_OLD).contains(&age) && !ended;
-        if can_renew(held, settings) && !is_young {
-            let (inner, seen) = (&self.inner, Seen::of(&held.row));
+        let inner = &self.inner;
+        let before = self.connection(key).await.and_then(|one| one.reason);
+        let was_diagnosed = before == Some(Reason::FreshTokenRefused);
+        let is_fresh = self.is_fresh(key, held, was_diagnosed);
+        if can_renew(held, settings) && !is_fresh {
+            let seen = Seen::of(&held.row);
             let landed = inner.renew_patiently(server, settings, key, seen).await;
+            if let Landed::Fresh(made) = &landed {
+                inner.doubts.remember(key, made.mark);
+            }
             return self.settle(server, key, landed);
         }
-        let reason = if is_young && can_renew(held, settings) {
-            // N6: another refresh would give another refused token, and another after that.
-            tracing::warn!(
-                server = %server.slug,
-                resource = %held.row.resource,
-                issuer = %held.row.issuer,
-                scopes = %held.row.scopes_granted,
-                "a fresh token was refused; check audience, issuer and clocks"
-            );
+        let reason = if is_fresh && can_renew(held, settings) {
+            if !was_diagnosed {
+                explain(server, held, inner.parts.clock.now());
+            }
             Reason::FreshTokenRefused
         } else {
             Reason::Expired
@@ -102,6 +104,26 @@ impl Broker {
         self.note(key, Standing::NeedsSignIn, Some(reason), &challenge, false)
             .await;
         Err(self.needs_sign_in(server, key, Some(reason)))
+    }
+
+    /// Whether a token is too young to be refused for its age, or was found so before.
+    fn is_fresh(&self, key: &CredentialKey, held: &Held, was_diagnosed: bool) -> bool {
+        let now = self.inner.parts.clock.now();
+        // A token may live for less than a minute; then its own end says whether it is old.
+        if held.row.expires_at.is_some_and(|end| end <= now) {
+            return false;
+        }
+        // Whatever is stored since was written with another reason.
+        if was_diagnosed {
+            return true;
+        }
+        let young = if self.inner.doubts.is_made_so(key, held.mark) {
+            DID_NOT_HELP
+        } else {
+            TOO_YOUNG_TO_BE_OLD
+        };
+        // A132: a clock that was set back says nothing about its age.
+        (0..young).contains(&now.since(held.row.obtained_at))
     }
 
     /// A 403 `insufficient_scope`: ask for the union once, and stop where that was tried (C-63 to
@@ -200,6 +222,29 @@ impl Broker {
             }
         }
     }
+}
+
+/// Q13: says in the log what a token that was refused although it is fresh says about itself.
+fn explain(server: &Server, held: &Held, now: Timestamp) {
+    let token = held.header.to_str().unwrap_or_default();
+    let token = Secret::new(token.strip_prefix("Bearer ").unwrap_or_default());
+    let row = &held.row;
+    let findings = diagnose(
+        &token,
+        &row.issuer,
+        &row.resource,
+        &row.scopes_requested,
+        now,
+    );
+    let findings: Vec<String> = findings.iter().map(ToString::to_string).collect();
+    tracing::warn!(
+        server = %server.slug,
+        resource = %row.resource,
+        issuer = %row.issuer,
+        scopes = %row.scopes_granted,
+        findings = findings.join("; "),
+        "a fresh token was refused; check audience, issuer and clocks"
+    );
 }
 
 fn needs_scopes(server: &Server, scopes: ScopeSet, link: Option<String>) -> Missing {

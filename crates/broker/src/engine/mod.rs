@@ -7,7 +7,7 @@ use crate::broker::Inner;
 use crate::step::{Step, StepKind, StepSink};
 
 pub use look::{Found, Look, LookError};
-pub(crate) use prepare::Prepared;
+pub(crate) use prepare::{Prepared, SoFar};
 pub(crate) use renew::Refreshed;
 
 mod look;
@@ -25,6 +25,17 @@ impl Inner {
         reach: &Reach,
         steps: StepSink<'_>,
     ) -> T {
+        self.run_until(machine, reach, steps, None).await
+    }
+
+    /// The same; after `send_by_ms`, by the monotonic clock, nothing more is sent.
+    pub(crate) async fn run_until<T: Clone>(
+        &self,
+        machine: &mut Machine<T>,
+        reach: &Reach,
+        steps: StepSink<'_>,
+        send_by_ms: Option<u64>,
+    ) -> T {
         let clock = &self.parts.clock;
         let mut took_ms = None;
         loop {
@@ -35,6 +46,11 @@ impl Inner {
             }
             match step {
                 EngineStep::Done(end) => return end,
+                EngineStep::Need(Need::Http(_))
+                    if send_by_ms.is_some_and(|by| clock.monotonic_ms() > by) =>
+                {
+                    machine.answer(Err(claviger_ports::FetchError::Timeout));
+                }
                 EngineStep::Need(Need::Http(request)) => {
                     let sent = clock.monotonic_ms();
                     let answer = self.parts.fetch.fetch(request, reach).await;

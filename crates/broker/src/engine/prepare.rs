@@ -1,8 +1,12 @@
 //! Everything up to the URL for the browser.
 
-use claviger_client::{Authorize, Discovery, ScopeWish, authorize, choose_scopes};
+use claviger_client::{
+    Authorize, Discovered, Discovery, ScopeWish, authorize, choose_scopes, without_unlisted,
+};
 use claviger_crypto::Secret;
-use claviger_model::{Credential, OauthSettings, PendingChallenge, RegistrationId, Server};
+use claviger_model::{
+    Credential, CredentialKey, OauthSettings, PendingChallenge, RegistrationId, Server,
+};
 use claviger_wire::ScopeSet;
 
 use super::look::LookError;
@@ -19,6 +23,14 @@ pub(crate) struct Prepared {
     pub(crate) registration: RegistrationId,
 }
 
+/// What is known when a sign-in is prepared.
+#[derive(Clone, Copy)]
+pub(crate) struct SoFar<'a> {
+    pub(crate) key: &'a CredentialKey,
+    pub(crate) challenge: Option<&'a PendingChallenge>,
+    pub(crate) before: Option<&'a Credential>,
+}
+
 // === impl Inner ===
 
 impl Inner {
@@ -27,11 +39,15 @@ impl Inner {
         &self,
         server: &Server,
         settings: &OauthSettings,
-        challenge: Option<&PendingChallenge>,
-        before: Option<&Credential>,
+        so_far: SoFar<'_>,
         begin: &Begin,
         steps: StepSink<'_>,
     ) -> Result<Option<Prepared>, LookError> {
+        let SoFar {
+            key,
+            challenge,
+            before,
+        } = so_far;
         let preferred = before.map(|held| held.issuer.clone());
         let discovery = self
             .discover(server, settings, challenge, preferred, steps)
@@ -46,7 +62,7 @@ impl Inner {
             requested_before: same_issuer
                 .map_or_else(ScopeSet::new, |held| held.scopes_requested.clone()),
         };
-        let scopes = choose_scopes(&wish, &discovered);
+        let scopes = self.scopes(key, &wish, &discovered);
         let (registration, client) = self
             .register(
                 server,
@@ -80,5 +96,20 @@ impl Inner {
             pending: authorization.pending.to_secret(),
             registration,
         }))
+    }
+
+    fn scopes(
+        &self,
+        key: &CredentialKey,
+        wish: &ScopeWish,
+        discovered: &Discovered,
+    ) -> Option<ScopeSet> {
+        let scopes = choose_scopes(wish, discovered)?;
+        // Q20: once after the issuer refused what was asked for.
+        let fewer = self
+            .narrow
+            .take(key)
+            .then(|| without_unlisted(&scopes, discovered));
+        Some(fewer.flatten().unwrap_or(scopes))
     }
 }

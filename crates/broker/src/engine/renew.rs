@@ -36,13 +36,15 @@ pub(crate) enum Refreshed {
 // === impl Inner ===
 
 impl Inner {
-    /// Sends the refresh token to the one endpoint that gave it (Q39).
+    /// Sends the refresh token to the one endpoint that gave it (Q39); never after `send_by_ms`,
+    /// when the lease might end before the answer is there.
     pub(crate) async fn redeem_refresh(
         &self,
         server: &Server,
         settings: &OauthSettings,
         held: &Credential,
         tokens: &Tokens,
+        send_by_ms: u64,
     ) -> Result<Refreshed, HoldError> {
         let Some(refresh_token) = tokens.refresh.clone() else {
             return Ok(Refreshed::NoRefreshToken);
@@ -71,7 +73,12 @@ impl Inner {
         };
         let mut unheard = |_step| {};
         let answer = self
-            .run(&mut refresh(input), &reach_of(server), &mut unheard)
+            .run_until(
+                &mut refresh(input),
+                &reach_of(server),
+                &mut unheard,
+                Some(send_by_ms),
+            )
             .await;
         match answer {
             Ok(obtained) => self.renewed(server, held, obtained).await,

@@ -1,6 +1,6 @@
 //! Revocation at the issuer: the refresh token first (RFC 7009).
 
-use claviger_client::{Revoke, revoke};
+use claviger_client::{ClientInformation, Revoke, revoke};
 use claviger_model::{Auth, Credential, OauthSettings, Server};
 
 use crate::broker::{Inner, reach_of};
@@ -17,9 +17,9 @@ impl Inner {
         row: &Credential,
         tokens: &Tokens,
     ) -> AtIssuer {
-        let Some(endpoint) = row.revocation_endpoint.clone() else {
+        if row.revocation_endpoint.is_none() {
             return AtIssuer::NotOffered;
-        };
+        }
         let settings = match &server.auth {
             Auth::Oauth(settings) => (**settings).clone(),
             _ => OauthSettings::default(),
@@ -34,6 +34,20 @@ impl Inner {
                 return AtIssuer::Failed("the client information is gone".to_owned());
             }
             Err(error) => return AtIssuer::Failed(error.to_string()),
+        };
+        self.revoke_as(server, row, tokens, client).await
+    }
+
+    /// The same, as a client that is at hand: what was obtained may never have been stored.
+    pub(crate) async fn revoke_as(
+        &self,
+        server: &Server,
+        row: &Credential,
+        tokens: &Tokens,
+        client: ClientInformation,
+    ) -> AtIssuer {
+        let Some(endpoint) = row.revocation_endpoint.clone() else {
+            return AtIssuer::NotOffered;
         };
         let input = Revoke {
             issuer: row.issuer.clone(),

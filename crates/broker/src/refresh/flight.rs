@@ -7,8 +7,9 @@ use claviger_crypto::base64url_encode;
 use claviger_model::{
     Connection, Credential, CredentialKey, Grant, OauthSettings, Reason, Server, Standing,
 };
-use claviger_store::{Guarded, Lease, StoreError};
+use claviger_store::{Guarded, StoreError};
 
+use super::lease::Holding;
 use super::{Landed, Seen};
 use crate::HoldError;
 use crate::broker::Inner;
@@ -17,9 +18,6 @@ use crate::engine::Refreshed;
 use crate::keep::{MOST_RACES, Patience};
 use crate::record::Tokens;
 use crate::serve::Chain;
-
-/// How long a lease lasts, in milliseconds: longer than a token request may take.
-const LEASE_MS: u32 = 45_000;
 
 /// How long a loser waits for the winner, in milliseconds.
 const WAIT_MS: u64 = 60_000;
@@ -34,12 +32,12 @@ pub(super) struct Flight {
 
 enum Leased {
     Landed(Landed),
-    Mine(Lease),
+    Mine(Holding),
 }
 
 /// What one guarded write came to.
 enum Rotated {
-    /// The row is gone: it was disconnected meanwhile.
+    /// The row is gone: somebody ended it meanwhile.
     Gone,
     /// The row changed beside the token we sent; it has this version now.
     Moved(u64),
@@ -61,17 +59,13 @@ impl Flight {
     }
 
     async fn fly_once(&self) -> Landed {
-        let lease = match self.lease().await {
-            Ok(Leased::Mine(lease)) => lease,
+        let mut holding = match self.lease().await {
+            Ok(Leased::Mine(holding)) => holding,
             Ok(Leased::Landed(landed)) => return landed,
             Err(error) => return self.database(&error),
         };
-        let landed = self.under_lease().await;
-        let rows = self.inner.rows(&self.key);
-        if let Err(error) = rows.release_lease(&self.key, &lease).await {
-            // It runs out by itself.
-            tracing::debug!(error = %Chain(&error), "could not give a lease back");
-        }
+        let landed = self.under_lease(&mut holding).await;
+        holding.release(&self.inner, &self.key).await;
         match landed {
             Ok(landed) => landed,
             Err(HoldError::Store { source }) => self.database(&source),
@@ -92,9 +86,8 @@ impl Flight {
         let began = inner.parts.clock.monotonic_ms();
         let mut pause = 20;
         loop {
-            let rows = inner.rows(&self.key);
-            if let Some(lease) = rows.acquire_lease(&self.key, &owner, LEASE_MS).await? {
-                return Ok(Leased::Mine(lease));
+            if let Some(holding) = Holding::take(inner, &self.key, &owner).await? {
+                return Ok(Leased::Mine(holding));
             }
             if inner.parts.clock.monotonic_ms().saturating_sub(began) > WAIT_MS {
                 return Ok(Leased::Landed(Landed::Unreachable {
@@ -118,7 +111,7 @@ impl Flight {
         is_other && held.age(self.inner.parts.clock.now(), 0) != Age::Expired
     }
 
-    async fn under_lease(&self) -> Result<Landed, HoldError> {
+    async fn under_lease(&self, holding: &mut Holding) -> Result<Landed, HoldError> {
         let inner = &self.inner;
         let held = inner.reread(&self.server, &self.key).await?;
         if let Some(held) = held.as_ref().filter(|held| self.is_news(held)) {
@@ -134,7 +127,13 @@ impl Flight {
         };
         let tokens = inner.unseal(&self.server, &held.row).await?;
         let answer = inner
-            .redeem_refresh(&self.server, &self.settings, &held.row, &tokens)
+            .redeem_refresh(
+                &self.server,
+                &self.settings,
+                &held.row,
+                &tokens,
+                holding.send_by_ms(),
+            )
             .await?;
         match answer {
             Refreshed::ClientRefused { hint, is_curable } => {
@@ -142,8 +141,10 @@ impl Flight {
             }
             Refreshed::Misconfigured(hint) => Ok(Landed::Misconfigured(hint)),
             Refreshed::NoRefreshToken => Ok(Landed::Ended(Reason::Expired)),
-            Refreshed::Renewed { row, tokens } => self.store(&held.row, *row, &tokens).await,
-            Refreshed::Terminal => self.terminal(&held.row).await,
+            Refreshed::Renewed { row, tokens } => {
+                self.store(holding, &held.row, *row, &tokens).await
+            }
+            Refreshed::Terminal => self.terminal(holding, &held.row).await,
             Refreshed::Transient {
                 retry_after_s,
                 may_have_arrived,
@@ -161,6 +162,7 @@ impl Flight {
     /// it, it is held here and tried again: it may be the only copy (F13).
     async fn store(
         &self,
+        holding: &mut Holding,
         sent: &Credential,
         mut row: Credential,
         tokens: &Tokens,
@@ -176,17 +178,57 @@ impl Flight {
                     row.version = version + 1;
                     self.inner.seal_into(&self.server, &mut row, tokens).await?;
                 }
-                Ok(Rotated::Gone) => {
-                    // Nobody wants it any more; it must not live on at the issuer.
-                    self.inner.revoke(&self.server, &row, tokens).await;
-                    return Ok(Landed::Ended(self.why_gone().await?));
-                }
+                Ok(Rotated::Gone) => match self.put_back(&mut row, tokens).await {
+                    Ok(Some(landed)) => return Ok(landed),
+                    // A sign-in was faster; it is seen in the next round.
+                    Ok(None) => {}
+                    Err(HoldError::Store { source }) => patience.again(source).await?,
+                    Err(error) => return Err(error),
+                },
                 // A newer one is there: keep that, and ours is not needed (point 9).
                 Ok(Rotated::Superseded | Rotated::Moved(_)) => return self.winner().await,
-                Err(HoldError::Store { source }) => patience.again(source).await?,
+                Err(HoldError::Store { source }) => {
+                    patience.again(source).await?;
+                    // Nobody else may send the old token while the new one waits; where the
+                    // database is away for longer than the lease, it is taken again if it can be.
+                    if let Err(error) = holding.is_ours(&self.inner, &self.key).await {
+                        tracing::debug!(error = %Chain(&error), "could not look after a lease");
+                    }
+                }
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// The row is gone. Where a person ended it, what was obtained is given back to the issuer.
+    /// Where the token we sent was refused to somebody else, ours is its successor and the only
+    /// good one: it goes back.
+    async fn put_back(
+        &self,
+        row: &mut Credential,
+        tokens: &Tokens,
+    ) -> Result<Option<Landed>, HoldError> {
+        let (inner, reason) = (&self.inner, self.why_gone().await?);
+        if reason == Reason::Disconnected {
+            // It must not live on at the issuer.
+            inner.revoke(&self.server, row, tokens).await;
+            return Ok(Some(Landed::Ended(reason)));
+        }
+        row.version = 1;
+        inner.seal_into(&self.server, row, tokens).await?;
+        let connection = self.connection(Standing::Connected, None);
+        let rows = inner.rows(&self.key);
+        match rows.replace_credential(row, &connection).await {
+            Ok(()) => {}
+            Err(StoreError::Conflict) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        }
+        tracing::warn!(server = %self.server.slug, "a credential was ended although it was being renewed; it is kept");
+        inner.cache.invalidate();
+        let epoch = inner.cache.epoch();
+        let held = inner.held(row.clone(), tokens)?;
+        inner.cache.keep(&self.key, Some(Arc::clone(&held)), epoch);
+        Ok(Some(Landed::Fresh(held)))
     }
 
     async fn rotate(
@@ -220,8 +262,18 @@ impl Flight {
     }
 
     /// The issuer refused the refresh token. That ends the credential only if it is still the one
-    /// that was sent (A121).
-    async fn terminal(&self, sent: &Credential) -> Result<Landed, HoldError> {
+    /// that was sent, and nobody else is at it (A121).
+    async fn terminal(
+        &self,
+        holding: &mut Holding,
+        sent: &Credential,
+    ) -> Result<Landed, HoldError> {
+        if !holding.is_ours(&self.inner, &self.key).await? {
+            tracing::warn!(server = %self.server.slug, "the issuer refused a refresh token that somebody else is renewing");
+            return Ok(Landed::Unreachable {
+                retry_after_s: Some(5),
+            });
+        }
         // An earlier answer was lost on its way: the token may be dead because it was rotated.
         let reason = if self.inner.pauses.is_doubtful(&self.key, &self.seen) {
             Reason::AmbiguousRotation

@@ -13,7 +13,7 @@ use super::Ended;
 use super::flight_record::FlightRecord;
 use crate::broker::{Inner, key_of};
 use crate::cache::{Age, Held};
-use crate::engine::{LookError, Prepared};
+use crate::engine::{LookError, Prepared, SoFar};
 use crate::refresh::{Landed, Seen};
 use crate::serve::Chain;
 use crate::standing::asks_for_more;
@@ -176,15 +176,13 @@ impl Broker {
         }
         let challenge = connection.and_then(|connection| connection.challenge);
         let asked_before = held.map(|held| held.row.clone());
+        let so_far = SoFar {
+            key: &key,
+            challenge: challenge.as_ref(),
+            before: asked_before.as_ref(),
+        };
         let prepared = inner
-            .prepare(
-                server,
-                settings,
-                challenge.as_ref(),
-                asked_before.as_ref(),
-                &begin,
-                steps,
-            )
+            .prepare(server, settings, so_far, &begin, steps)
             .await?;
         let Some(prepared) = prepared else {
             inner.note_standing(&key, Standing::NoSignIn).await?;

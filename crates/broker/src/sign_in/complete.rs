@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use claviger_crypto::Secret;
-use claviger_model::{Auth, CredentialKey, Outcome, Server, ServerId, SignIn};
+use claviger_model::{Auth, CredentialKey, Outcome, Server, ServerId, SignIn, UserId};
 use claviger_wire::Callback;
 use tokio::sync::oneshot;
 
 use super::Ended;
 use super::flight_record::FlightRecord;
-use crate::Broker;
-use crate::broker::Inner;
+use super::redeemed::Redeemed;
+use crate::broker::{Inner, key_of};
 use crate::serve::Chain;
+use crate::{Broker, HoldError};
 
 /// What became of a callback.
 #[derive(Debug)]
@@ -79,6 +80,30 @@ impl Broker {
     }
 }
 
+impl Broker {
+    /// Whether this callback belongs to a sign-in that a browser began: only that browser can end
+    /// it (A056), and whoever brings it without the browser would use it up for nothing (M12).
+    pub async fn is_begun_in_browser(
+        &self,
+        server: &Server,
+        user: &UserId,
+        query: &str,
+    ) -> Result<bool, HoldError> {
+        let inner = &self.inner;
+        let (key, now) = (key_of(server, user), inner.parts.clock.now());
+        let state = Callback::parse(query).ok().and_then(|one| one.state);
+        let open = inner.rows(&key).find_open_sign_in(&key, now).await?;
+        let (Some(open), Some(state)) = (open, state) else {
+            return Ok(false);
+        };
+        if open.state_mac != inner.parts.vault.mark("state", &state) {
+            return Ok(false);
+        }
+        let record = FlightRecord::open(inner, server, &key, &open.id, &open.sealed).await?;
+        Ok(record.binding.is_some())
+    }
+}
+
 // === impl Inner ===
 
 impl Inner {
@@ -133,13 +158,13 @@ async fn finish(
     callback: Callback,
     binding: Option<Secret>,
 ) -> Ended {
-    let ended = match prove(&inner, &sign_in, &server, &arrived_at, binding).await {
-        Ok(record) => {
-            inner
-                .redeem(&server, &sign_in.key, &record, &callback)
-                .await
-        }
-        Err(ended) => ended,
+    let redeemed = match prove(&inner, &sign_in, &server, &arrived_at, binding).await {
+        Ok(record) => inner.redeem(&server, &sign_in, &record, &callback).await,
+        Err(ended) => Redeemed::Open(ended),
+    };
+    let (ended, is_written) = match redeemed {
+        Redeemed::Open(ended) => (ended, false),
+        Redeemed::Written(ended) => (ended, true),
     };
     let ended = match ended.outcome {
         Outcome::Success => ended,
@@ -151,6 +176,10 @@ async fn finish(
         why = ended.message.as_deref().unwrap_or(""),
         "a sign-in ended"
     );
+    if is_written {
+        inner.tell(&sign_in, &ended);
+        return ended;
+    }
     inner.end(&sign_in.key.tenant, &sign_in.id, ended).await
 }
 

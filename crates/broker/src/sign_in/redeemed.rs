@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use claviger_client::{PendingAuthorization, Redeem, RedeemError, Tokens as Obtained, redeem};
+use claviger_client::{
+    ClientInformation, PendingAuthorization, Redeem, RedeemError, Tokens as Given, redeem,
+};
 use claviger_model::{
-    Credential, CredentialKey, Outcome, RegistrationId, RegistrationOrigin, Server,
+    Credential, CredentialKey, Outcome, RegistrationId, RegistrationOrigin, Server, SignIn,
 };
 use claviger_wire::{Callback, ErrorCode};
 
@@ -13,24 +15,40 @@ use super::flight_record::FlightRecord;
 use crate::HoldError;
 use crate::answered::Answered;
 use crate::broker::{Inner, reach_of};
+use crate::keep::Patience;
 use crate::record::Tokens;
 use crate::serve::Chain;
 use crate::step::Step;
+
+/// What became of a code.
+pub(super) enum Redeemed {
+    /// The sign-in is still to be ended so.
+    Open(Ended),
+    /// It is written down as a success already, and this is how storing went.
+    Written(Ended),
+}
+
+/// What a code gave, and to whom.
+struct Obtained {
+    row: Credential,
+    tokens: Tokens,
+    client: ClientInformation,
+}
 
 // === impl Inner ===
 
 impl Inner {
     /// Redeems, stores, and only then says that it worked (K7, A124).
-    pub(crate) async fn redeem(
+    pub(super) async fn redeem(
         &self,
         server: &Server,
-        key: &CredentialKey,
+        sign_in: &SignIn,
         record: &FlightRecord,
         callback: &Callback,
-    ) -> Ended {
+    ) -> Redeemed {
         let pending = match PendingAuthorization::from_secret(&record.pending) {
             Ok(pending) => pending,
-            Err(error) => return Ended::new(Outcome::Failed, &error.to_string()),
+            Err(error) => return Redeemed::Open(Ended::new(Outcome::Failed, &error.to_string())),
         };
         let input = Redeem {
             pending: pending.clone(),
@@ -43,76 +61,133 @@ impl Inner {
         let answer = self
             .run(&mut redeem(input), &reach_of(server), &mut keep)
             .await;
-        let ended = match answer {
-            Ok(obtained) => match self
-                .keep_tokens(server, key, record, &pending, obtained)
-                .await
-            {
-                Ok(ended) => ended,
-                Err(error) => {
-                    tracing::error!(server = %server.slug, error = %Chain(&error), "a credential could not be stored");
-                    Ended::new(
-                        Outcome::Failed,
-                        "the credential could not be stored; see the log",
-                    )
-                }
-            },
+        let redeemed = match answer {
+            Ok(given) => {
+                let obtained = self.obtained(&sign_in.key, record, pending, given);
+                self.keep_or_revoke(server, sign_in, record, obtained).await
+            }
             Err(error) => {
                 let ours = pending.client.origin == RegistrationOrigin::Dynamic;
                 let registration = ours.then_some(&record.registration);
-                self.not_redeemed(server, key, registration, &error).await
+                let ended = self.not_redeemed(server, &sign_in.key, registration, &error);
+                Redeemed::Open(ended.await)
             }
         };
-        Ended { steps, ..ended }
+        match redeemed {
+            Redeemed::Open(ended) => Redeemed::Open(Ended { steps, ..ended }),
+            Redeemed::Written(ended) => Redeemed::Written(Ended { steps, ..ended }),
+        }
+    }
+
+    fn obtained(
+        &self,
+        key: &CredentialKey,
+        record: &FlightRecord,
+        pending: PendingAuthorization,
+        given: Given,
+    ) -> Obtained {
+        let tokens = Tokens {
+            access: given.access_token,
+            refresh: given.refresh_token,
+        };
+        let row = Credential {
+            key: key.clone(),
+            version: 0,
+            fingerprint: self.fingerprint(&tokens),
+            issuer: pending.issuer,
+            token_endpoint: pending.token_endpoint,
+            revocation_endpoint: pending.revocation_endpoint,
+            resource: pending.resource,
+            registration: Some(record.registration.clone()),
+            scopes_requested: pending.scopes.unwrap_or_default(),
+            scopes_granted: given.scopes_granted,
+            obtained_at: given.obtained_at,
+            expires_at: given.expires_at,
+            is_refreshable: tokens.refresh.is_some(),
+            sealed: Vec::new(),
+        };
+        Obtained {
+            row,
+            tokens,
+            client: pending.client,
+        }
+    }
+
+    /// A sign-in that was cancelled, replaced or given up while its code was redeemed stores
+    /// nothing, and what it brought does not live on at the issuer.
+    async fn keep_or_revoke(
+        &self,
+        server: &Server,
+        sign_in: &SignIn,
+        record: &FlightRecord,
+        mut obtained: Obtained,
+    ) -> Redeemed {
+        let (is_first, kept) = match self.end_first(sign_in).await {
+            Ok(true) => {
+                let kept = self.keep_tokens(server, record, &mut obtained).await;
+                (true, kept)
+            }
+            Ok(false) => {
+                let why = "the sign-in had been ended meanwhile; nothing was kept";
+                (false, Ok(Ended::new(Outcome::Cancelled, why)))
+            }
+            Err(error) => (false, Err(error)),
+        };
+        if !is_first || kept.is_err() {
+            let Obtained {
+                row,
+                tokens,
+                client,
+            } = obtained;
+            let revoked = self.revoke_as(server, &row, &tokens, client).await;
+            tracing::info!(server = %server.slug, ?revoked, "what a sign-in brought was not kept");
+        }
+        let ended = kept.unwrap_or_else(|error| {
+            tracing::error!(server = %server.slug, error = %Chain(&error), "a credential could not be stored");
+            let why = "the credential could not be stored; see the log";
+            Ended::new(Outcome::Failed, why)
+        });
+        if is_first {
+            Redeemed::Written(ended)
+        } else {
+            Redeemed::Open(ended)
+        }
     }
 
     async fn keep_tokens(
         &self,
         server: &Server,
-        key: &CredentialKey,
         record: &FlightRecord,
-        pending: &PendingAuthorization,
-        obtained: Obtained,
+        obtained: &mut Obtained,
     ) -> Result<Ended, HoldError> {
-        let tokens = Tokens {
-            access: obtained.access_token,
-            refresh: obtained.refresh_token,
-        };
-        let mut row = Credential {
-            key: key.clone(),
-            version: 0,
-            fingerprint: self.fingerprint(&tokens),
-            issuer: pending.issuer.clone(),
-            token_endpoint: pending.token_endpoint.clone(),
-            revocation_endpoint: pending.revocation_endpoint.clone(),
-            resource: pending.resource.clone(),
-            registration: Some(record.registration.clone()),
-            scopes_requested: pending.scopes.clone().unwrap_or_default(),
-            scopes_granted: obtained.scopes_granted,
-            obtained_at: obtained.obtained_at,
-            expires_at: obtained.expires_at,
-            is_refreshable: tokens.refresh.is_some(),
-            sealed: Vec::new(),
-        };
+        let Obtained { row, tokens, .. } = obtained;
+        let key = row.key.clone();
         let answered = Answered {
             challenged: record.challenged.clone(),
-            step_ups: self
-                .connection(key)
-                .await?
-                .map_or(0, |connection| connection.step_ups),
+            step_ups: self.step_ups_so_far(&key).await?,
         };
-        let connection = answered.connection(&row, self.parts.clock.now());
-        self.replace(server, &mut row, &tokens, &connection).await?;
+        let connection = answered.connection(row, self.parts.clock.now());
+        self.replace(server, row, tokens, &connection).await?;
         // Whatever was read before is old now; the next request reads what was stored.
         self.cache.invalidate();
-        self.tickets.forget(key);
+        self.tickets.forget(&key);
         let mut ended = Ended::new(Outcome::Success, "");
         ended.standing = connection.standing;
         // Q34: the issuer gave less; asking again would give the same.
-        ended.message = answered.missing(&row).map(|missing| {
+        ended.message = answered.missing(row).map(|missing| {
             format!("signed in, but the issuer did not grant what the server asks for: {missing}")
         });
         Ok(ended)
+    }
+
+    async fn step_ups_so_far(&self, key: &CredentialKey) -> Result<u32, HoldError> {
+        let mut patience = Patience::new(self, key);
+        loop {
+            match self.connection(key).await {
+                Ok(connection) => return Ok(connection.map_or(0, |one| one.step_ups)),
+                Err(error) => patience.again(error).await?,
+            }
+        }
     }
 
     async fn not_redeemed(
@@ -142,6 +217,23 @@ impl Inner {
         let mut ended = Ended::new(outcome, &error.to_string());
         ended.hint =
             registered.map(|_| "start the sign-in again; Claviger registers anew".to_owned());
+        if is_scope_refused(error) {
+            // Q20: the next attempt asks for less.
+            self.narrow.refuse(key);
+            let hint = "start the sign-in again, it then asks for less; or add the server anew \
+                        with --scope and the scopes its issuer knows";
+            ended.hint = Some(hint.to_owned());
+        }
         ended
     }
+}
+
+fn is_scope_refused(error: &RedeemError) -> bool {
+    matches!(
+        error,
+        RedeemError::Denied {
+            code: ErrorCode::InvalidScope,
+            ..
+        }
+    )
 }

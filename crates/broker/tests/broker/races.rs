@@ -1,13 +1,13 @@
 //! One redemption however many ask, in one process or in several, and nobody loses by it.
 
-use claviger_broker::{Attach as _, Begin};
-use claviger_model::{Outcome, Standing, UserId};
+use claviger_broker::{Attach as _, Begin, Missing};
+use claviger_model::{Outcome, Reason, Server, Standing, UserId};
 use claviger_testkit::{Gate, json_answer};
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::support::{Installation, bearer, begin, ended, forced};
+use crate::support::{Installation, Node, bearer, begin, ended, forced, linear};
 
 #[tokio::test]
 async fn q01_a120_a_hundred_callers_redeem_once() {
@@ -151,7 +151,11 @@ async fn sign_ins_that_end_at_once_leave_a_credential_that_opens() {
     let done = all.iter().filter(|one| one.outcome == Outcome::Success);
     assert_eq!(done.count(), 1);
     let stored = node.credential(&server).await.unwrap();
-    assert_eq!(stored.version, 7);
+    assert_eq!(stored.version, 2);
+    // What the others brought lives on nowhere.
+    let revoked = installation.issuer.set(|issuer| issuer.revoked.clone());
+    let refresh = revoked.iter().filter(|one| one.contains("refresh"));
+    assert_eq!(refresh.count(), 5, "{revoked:?}");
     let fresh = installation.node(9).await.bearer(&server).await;
     node.broker.invalidate();
     assert_eq!(node.bearer(&server).await, fresh);
@@ -270,4 +274,111 @@ async fn a122_a_connection_written_meanwhile_does_not_cost_the_rotated_token() {
     let (refreshed, ()) = tokio::join!(refreshing, noting);
     refreshed.unwrap();
     assert_eq!(installation.issuer.redeemed(), 1);
+}
+
+#[tokio::test]
+async fn a121_a_refused_token_ends_nothing_once_another_flight_holds_the_lease() {
+    let (installation, node, server) = Installation::signed_in().await;
+    let owner = UserId::owner();
+    node.expire();
+    let gate = Gate::closed();
+    installation.issuer.set(|issuer| {
+        issuer.gate = Some(gate.clone());
+        let dead = json_answer(400, &json!({"error": "invalid_grant"}));
+        issuer.next.push_back(dead);
+    });
+    let losing = node.attach(&server);
+    let outlasting = async {
+        gate.arrived(1).await;
+        // By our clock its time is over; by the database's somebody holds it.
+        installation.clock.advance_secs(151);
+        gate.open();
+    };
+    let (lost, ()) = tokio::join!(losing, outlasting);
+    assert!(matches!(lost, Err(Missing::Unreachable { .. })), "{lost:?}");
+    assert!(node.credential(&server).await.is_some());
+    let status = node.broker.status(&server, &owner).await.unwrap();
+    assert_eq!(status.standing, Standing::Unreachable);
+}
+
+#[tokio::test]
+async fn a121_what_was_ended_for_a_refused_token_is_put_back_by_its_successor() {
+    for (reason, is_kept) in [
+        (Reason::RefreshRefused, true),
+        (Reason::AmbiguousRotation, true),
+        (Reason::Disconnected, false),
+    ] {
+        let (installation, node, server) = Installation::signed_in().await;
+        node.expire();
+        let gate = Gate::closed();
+        installation
+            .issuer
+            .set(|issuer| issuer.gate = Some(gate.clone()));
+        let refreshing = node.attach(&server);
+        let ending = async {
+            gate.arrived(1).await;
+            let row = node.credential(&server).await.unwrap();
+            let mut connection = node.connection(&server).await.unwrap();
+            connection.standing = Standing::NeedsSignIn;
+            connection.reason = Some(reason);
+            let ended = node
+                .rows()
+                .end_credential(&row.key, &row.fingerprint, &connection)
+                .await;
+            ended.unwrap();
+            gate.open();
+        };
+        let (refreshed, ()) = tokio::join!(refreshing, ending);
+        let revoked = installation.issuer.set(|issuer| issuer.revoked.len());
+        assert_eq!(refreshed.is_ok(), is_kept, "{reason:?}");
+        assert_eq!(revoked == 0, is_kept, "{reason:?}");
+        if let Ok(refreshed) = refreshed {
+            let other = installation.node(2).await;
+            assert_eq!(other.bearer(&server).await, bearer(&refreshed));
+        }
+    }
+}
+
+/// A sign-in whose code is at the issuer while `act` happens.
+async fn sign_in_during(act: impl AsyncFnOnce(&Node, &Server)) -> (Installation, Node, Server) {
+    let installation = Installation::new();
+    let node = installation.node(1).await;
+    let server = node.add(linear()).await;
+    let started = node.start(&server, &UserId::owner(), begin()).await;
+    let query = installation.issuer.agree(&started.authorization_url);
+    let gate = Gate::closed();
+    installation
+        .issuer
+        .set(|issuer| issuer.gate = Some(gate.clone()));
+    let completing = node.complete(&server, &query);
+    let acting = async {
+        gate.arrived(1).await;
+        act(&node, &server).await;
+        gate.open();
+    };
+    let (completed, ()) = tokio::join!(completing, acting);
+    assert_eq!(ended(completed).outcome, Outcome::Cancelled);
+    (installation, node, server)
+}
+
+#[tokio::test]
+async fn m3_k10_a_sign_in_that_was_cancelled_or_logged_out_meanwhile_stores_nothing() {
+    let cancelled = sign_in_during(async |node: &Node, server: &Server| {
+        let was_open = node.broker.cancel(server, &UserId::owner()).await;
+        assert!(was_open.unwrap());
+    })
+    .await;
+    let logged_out = sign_in_during(async |node: &Node, server: &Server| {
+        let done = node.broker.disconnect(server, &UserId::owner()).await;
+        assert!(!done.unwrap().ended_here);
+    })
+    .await;
+    for (installation, node, server) in [cancelled, logged_out] {
+        assert!(node.credential(&server).await.is_none());
+        let revoked = installation.issuer.set(|issuer| issuer.revoked.clone());
+        assert!(
+            revoked.iter().any(|one| one.contains("refresh")),
+            "{revoked:?}"
+        );
+    }
 }

@@ -113,3 +113,22 @@ async fn a_token_that_cannot_be_refreshed_needs_a_sign_in_when_it_ends() {
     );
     node.start(&server, &owner, begin()).await;
 }
+
+#[tokio::test]
+async fn n6_a131_a_client_that_asks_every_two_minutes_is_not_refreshed_for_each() {
+    let (installation, node, server) = Installation::signed_in().await;
+    let no = refusal(401, "Bearer error=\"invalid_token\"");
+    for turn in 0..20 {
+        installation.clock.advance_secs(120);
+        let used = node.attach(&server).await.unwrap();
+        let answer = node.refused(&server, &used, &no).await;
+        assert_eq!(answer.is_ok(), turn == 0, "{turn}: {answer:?}");
+    }
+    assert_eq!(installation.issuer.redeemed(), 1);
+    // Its own end is another matter, and so is a sign-in.
+    node.expire();
+    node.bearer(&server).await;
+    assert_eq!(installation.issuer.redeemed(), 2);
+    let status = node.broker.status(&server, &UserId::owner()).await.unwrap();
+    assert_eq!(status.standing, Standing::Connected);
+}
