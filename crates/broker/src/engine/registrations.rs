@@ -253,3 +253,26 @@ fn registration_context(server: &Server, row: &Registration) -> Context {
         .origin(&origin_of(server))
         .issuer(&row.issuer)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn q11_a_secret_that_was_renewed_under_the_same_id_is_stored_anew() {
+        let of = |secret: &str, origin: RegistrationOrigin| ClientInformation {
+            secret: Some(Secret::new(secret)),
+            ..ClientInformation::public("https://i.example", "id", origin)
+        };
+        let stored = of("old", RegistrationOrigin::Dynamic);
+        assert!(is_from(&stored, &stored.clone()));
+        assert!(!is_from(&stored, &of("new", RegistrationOrigin::Dynamic)));
+        let later = ClientInformation {
+            secret_expires_at: Some(claviger_model::Timestamp::from_secs(1)),
+            ..stored.clone()
+        };
+        assert!(!is_from(&stored, &later));
+        // The operator's own secret is in the settings.
+        assert!(is_from(&stored, &of("new", RegistrationOrigin::Static)));
+    }
+}

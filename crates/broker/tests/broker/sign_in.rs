@@ -1,9 +1,12 @@
 //! Beginning sign-ins, waiting for them, and their one end.
 
 use claviger_broker::{BeginError, Begun, Completed};
-use claviger_model::{Outcome, Reason, Server, ServerId, Slug, Standing, TenantId, UserId};
+use claviger_model::{
+    Auth, OauthSettings, Outcome, Reason, Server, ServerId, Slug, Standing, TenantId, UserId,
+};
 use claviger_store::Store as _;
 use claviger_testkit::FixedClock;
+use claviger_wire::ScopeSet;
 use futures_util::future::join_all;
 
 use crate::support::{Installation, begin, ended, forced, key, linear};
@@ -260,5 +263,45 @@ async fn tick<T>(clock: &FixedClock, work: impl Future<Output = T>) -> T {
             done = &mut work => return done,
             () = tokio::task::yield_now() => clock.advance_secs(1),
         }
+    }
+}
+
+#[tokio::test]
+async fn q20_after_invalid_scope_the_next_sign_in_asks_for_less_once() {
+    let installation = Installation::new();
+    let listed = Some(vec!["read".to_owned()]);
+    installation.issuer.set(|issuer| issuer.scopes = listed);
+    let node = installation.node(1).await;
+    let settings = OauthSettings {
+        scopes: Some(ScopeSet::parse_lossy("read write")),
+        ..OauthSettings::default()
+    };
+    let server = Server {
+        auth: Auth::Oauth(Box::new(settings)),
+        ..linear()
+    };
+    let (server, owner) = (node.add(server).await, UserId::owner());
+    for (turn, scope) in [
+        (1, "scope=read+write"),
+        (2, "scope=read&"),
+        (3, "scope=read+write"),
+    ] {
+        let started = node.start(&server, &owner, begin()).await;
+        let url = format!("{}&", started.authorization_url);
+        assert!(url.contains(scope), "{turn}: {url}");
+        let agreed = installation.issuer.agree(&started.authorization_url);
+        let (_code, rest) = agreed.split_once('&').unwrap();
+        let error = if turn == 1 {
+            "invalid_scope"
+        } else {
+            "server_error"
+        };
+        let end = ended(
+            node.complete(&server, &format!("error={error}&{rest}"))
+                .await,
+        );
+        assert_eq!(end.outcome, Outcome::Failed);
+        let hint = end.hint.unwrap_or_default();
+        assert_eq!(hint.contains("--scope"), turn == 1, "{turn}: {hint}");
     }
 }

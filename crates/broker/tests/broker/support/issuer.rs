@@ -35,6 +35,8 @@ pub(crate) struct State {
     pub(crate) sends_iss: bool,
     /// Offers RFC 7009.
     pub(crate) revokes: bool,
+    /// Says which scopes it has.
+    pub(crate) scopes: Option<Vec<String>>,
     /// Never grants these.
     pub(crate) withheld: Vec<String>,
     /// Knows no client any more.
@@ -77,6 +79,7 @@ impl Issuer {
                 confidential: false,
                 sends_iss: true,
                 revokes: true,
+                scopes: None,
                 withheld: Vec::new(),
                 forgot_clients: false,
                 next: VecDeque::new(),
@@ -169,6 +172,9 @@ impl Issuer {
                 "code_challenge_methods_supported": ["S256"],
                 "authorization_response_iss_parameter_supported": state.sends_iss,
             });
+            if let Some(scopes) = &state.scopes {
+                document["scopes_supported"] = json!(scopes);
+            }
             if state.revokes {
                 document["revocation_endpoint"] = json!(format!("{base}/revoke"));
             }
