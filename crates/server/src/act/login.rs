@@ -2,10 +2,10 @@
 
 use claviger_admin_api::{Line, LogoutView, ProblemKind, SignInEnded, SignInStarted};
 use claviger_broker::{AtIssuer, Begin, BeginError, Begun, Broker, Completed, Disconnected, Ended};
-use claviger_model::{Outcome, Server, ServerId, SignInId, Standing};
+use claviger_model::{Outcome, Server, ServerId, SignInId, Standing, TenantId};
 use url::Url;
 
-use super::{Done, Refused, Sink, find, hold_problem, owner, problem, step_view};
+use super::{Done, Refused, Sink, find, hold_problem, owner, problem, step_view, store_problem};
 use crate::app::App;
 
 pub(super) async fn login(app: &App, slug: &str, force: bool, sink: Sink<'_>) -> Done {
@@ -88,11 +88,25 @@ pub(super) async fn callback(app: &App, url: &str, sink: Sink<'_>) -> Done {
         .rsplit_once("/callback/")
         .and_then(|(_, id)| ServerId::parse(id).ok())
         .ok_or_else(|| refused("this is not the address of a sign-in callback"))?;
-    match app
-        .broker
-        .complete(&server, parsed.query().unwrap_or_default(), None)
-        .await
+    let query = parsed.query().unwrap_or_default();
+    let rows = app.store.tenant(&TenantId::default_tenant());
+    let known = rows.find_server_by_id(&server).await;
+    if let Some(row) = known.map_err(|error| store_problem(&error))?
+        && app
+            .broker
+            .is_begun_in_browser(&row, &owner(), query)
+            .await
+            .map_err(|error| hold_problem(&error))?
     {
+        let hint = format!(
+            "finish it in that browser, or begin another one with `claviger login {} --force`",
+            row.slug
+        );
+        let message = "this sign-in was begun in a browser and ends there";
+        let (kind, code) = (ProblemKind::Refused, "begun_in_browser");
+        return Err(problem(kind, code, message, Some(hint)));
+    }
+    match app.broker.complete(&server, query, None).await {
         Completed::Ended { ended, server } => {
             sink(Line::SignInEnded(ended_view(server.slug.as_str(), &ended)));
             Ok(())

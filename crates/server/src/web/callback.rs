@@ -26,7 +26,7 @@ pub(super) async fn callback(
     let Ok(id) = ServerId::parse(&server) else {
         return not_waiting(&web.site);
     };
-    let binding = binding_of(&headers);
+    let binding = cookie_of(&headers, COOKIE_NAME);
     let query = query.unwrap_or_default();
     match web.broker.complete(&id, &query, binding.as_ref()).await {
         Completed::Ended { ended, server } => {
@@ -110,14 +110,14 @@ pub(super) fn binding_cookie(
     Some(cookie)
 }
 
-fn binding_of(headers: &HeaderMap) -> Option<Secret> {
+pub(super) fn cookie_of(headers: &HeaderMap, name: &str) -> Option<Secret> {
     headers
         .get_all(COOKIE)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(name, _)| *name == COOKIE_NAME)
+        .find(|(one, _)| *one == name)
         .map(|(_, value)| Secret::new(value))
 }
 

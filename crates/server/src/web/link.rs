@@ -11,10 +11,13 @@ use http::header::{CACHE_CONTROL, LOCATION, REFERRER_POLICY, RETRY_AFTER, SET_CO
 use http::{HeaderValue, StatusCode};
 use http_body::Body as _;
 
-use super::callback::{binding_cookie, sentence};
+use super::callback::{binding_cookie, cookie_of, sentence};
 use super::origin::is_same_origin;
 use super::{Site, Web};
 use crate::pages::{Page, Tone};
+
+/// Ties a link to the browser that began with it.
+const LINK_COOKIE: &str = "claviger_link";
 
 /// The form has no fields; whoever sends more than this sends something else.
 const MOST_FORM: u64 = 4 * 1024;
@@ -50,6 +53,11 @@ pub(super) async fn follow(
     let Some((server, key)) = find(&web, &ticket) else {
         return unknown_link(&web.site);
     };
+    // Whoever else came by the link must not end, or take over, what its first browser began.
+    let cookie = cookie_of(request.headers(), LINK_COOKIE);
+    if !web.broker.may_follow(&ticket, cookie.as_ref()) {
+        return foreign_browser(&web.site, &server);
+    }
     begin(&web, &ticket, &server, &key, start_over).await
 }
 
@@ -83,7 +91,8 @@ async fn begin(
     let binding = Secret::new(base64url_encode(&web.entropy.key_bytes()));
     let begin = Begin {
         redirect_uri: held.redirect_uri.clone(),
-        force: true,
+        // A link answers a need. A credential that works is not replaced by whoever has a link.
+        force: false,
         start_over,
         binding: Some(binding.clone()),
     };
@@ -95,27 +104,56 @@ async fn begin(
         Ok(Begun::Started(started)) => {
             // The listener stays open until this sign-in has come to its end.
             web.broker.when_ended(&started.id, held);
-            to_issuer(&web.site, server, &started.authorization_url, &binding)
+            web.broker.bind_ticket(ticket, &binding);
+            let link = link_cookie(&web.site, ticket, &binding);
+            to_issuer(
+                &web.site,
+                server,
+                &started.authorization_url,
+                &binding,
+                link,
+            )
         }
         Ok(Begun::Connected | Begun::NoSignIn) => no_need(&web.site, server).into_response(),
         Err(BeginError::InFlight { .. }) => {
             link_page(&web.site, server, ticket, true).into_response()
         }
-        Err(error) => {
-            let hint = error.hint();
-            tracing::info!(
-                server = %server.slug,
-                %error,
-                hint = hint.as_deref().unwrap_or(""),
-                "a sign-in could not begin"
-            );
-            let (status, why) = (StatusCode::BAD_GATEWAY, error.to_string());
-            failed_page(&web.site, server, status, &why, hint.as_deref()).into_response()
-        }
+        Err(error) => not_begun(&web.site, server, &error),
     }
 }
 
-fn to_issuer(site: &Site, server: &Server, authorization_url: &str, binding: &Secret) -> Response {
+fn not_begun(site: &Site, server: &Server, error: &BeginError) -> Response {
+    let hint = error.hint();
+    tracing::info!(
+        server = %server.slug,
+        %error,
+        hint = hint.as_deref().unwrap_or(""),
+        "a sign-in could not begin"
+    );
+    let (status, why) = (StatusCode::BAD_GATEWAY, error.to_string());
+    failed_page(site, server, status, &why, hint.as_deref()).into_response()
+}
+
+/// For the page of the link alone; what it says is the same as the callback's.
+fn link_cookie(site: &Site, ticket: &str, binding: &Secret) -> Option<HeaderValue> {
+    let secure = if site.is_https { "; Secure" } else { "" };
+    let cookie = format!(
+        "{LINK_COOKIE}={}; Path={}/login/{ticket}; Max-Age=600; HttpOnly; SameSite=Lax{secure}",
+        binding.expose(),
+        site.prefix
+    );
+    let mut cookie = HeaderValue::from_str(&cookie).ok()?;
+    cookie.set_sensitive(true);
+    Some(cookie)
+}
+
+fn to_issuer(
+    site: &Site,
+    server: &Server,
+    authorization_url: &str,
+    binding: &Secret,
+    link: Option<HeaderValue>,
+) -> Response {
     // A browser goes wherever it is sent; what an issuer publishes is an address of the web.
     let is_web = ["https://", "http://"]
         .iter()
@@ -138,7 +176,11 @@ fn to_issuer(site: &Site, server: &Server, authorization_url: &str, binding: &Se
         (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     ];
     // A066: 303, so that nothing of the POST is repeated.
-    (StatusCode::SEE_OTHER, headers).into_response()
+    let mut response = (StatusCode::SEE_OTHER, headers).into_response();
+    if let Some(link) = link {
+        response.headers_mut().append(SET_COOKIE, link);
+    }
+    response
 }
 
 fn link_page(site: &Site, server: &Server, ticket: &str, in_flight: bool) -> Page {
@@ -166,6 +208,16 @@ fn no_need(site: &Site, server: &Server) -> Page {
         .at(site)
         .sentence("No sign-in is needed. You can close this window.")
         .server(server)
+}
+
+fn foreign_browser(site: &Site, server: &Server) -> Response {
+    let heading = "This link was used in another browser";
+    Page::new(StatusCode::FORBIDDEN, Tone::Bad, heading)
+        .at(site)
+        .sentence("Finish the sign-in there. Nothing was started or ended here.")
+        .sentence("Repeat what you were doing in your MCP client, and it will show a new link.")
+        .server(server)
+        .into_response()
 }
 
 fn unknown_link(site: &Site) -> Response {

@@ -6,7 +6,9 @@ use claviger_server::demo::play_browser;
 use http::{HeaderValue, Request, StatusCode, header};
 use http_body_util::Full;
 
-use crate::support::{Answer, Place, Running, Upstream, act, approve, ask, done, get, post};
+use crate::support::{
+    Answer, Place, Running, Upstream, act, approve, ask, done, get, post, problem,
+};
 
 async fn bench() -> (Place, Upstream, Running) {
     bench_in(Place::new()).await
@@ -32,6 +34,14 @@ fn with(
 /// What a browser sends back of a `Set-Cookie`.
 fn pair(answer: &Answer) -> String {
     let cookie = answer.header("set-cookie");
+    cookie.split(';').next().unwrap().to_owned()
+}
+
+/// The same, of the cookie that ties a link to its browser.
+fn link_pair(answer: &Answer) -> String {
+    let mut all = answer.headers.get_all("set-cookie").iter();
+    let cookie = all.find(|one| one.as_bytes().starts_with(b"claviger_link="));
+    let cookie = cookie.unwrap().to_str().unwrap();
     cookie.split(';').next().unwrap().to_owned()
 }
 
@@ -239,12 +249,19 @@ async fn m11_a_declined_sign_in_says_so() {
 async fn m3_a_second_press_is_told_of_the_first_and_may_start_over() {
     let (_place, _upstream, running) = bench().await;
     let link = running.link("demo").await;
-    assert_eq!(ask(post(&link)).await.status, StatusCode::SEE_OTHER);
-    let second = ask(post(&link)).await;
+    let begun = ask(post(&link)).await;
+    assert_eq!(begun.status, StatusCode::SEE_OTHER);
+    let cookie = link_pair(&begun);
+    let here = |url: &str| with(post(url), &[("cookie", &cookie)]);
+    let second = ask(here(&link)).await;
     assert_eq!(second.status, StatusCode::CONFLICT);
     assert!(second.text.contains("already under way") && second.text.contains("?again"));
-    let over = ask(post(&format!("{link}?again"))).await;
+    let over = ask(here(&format!("{link}?again"))).await;
     assert_eq!(over.status, StatusCode::SEE_OTHER, "{over:?}");
+    // The cookie of a link is new with each beginning.
+    let cookie = link_pair(&over);
+    let again = ask(with(post(&link), &[("cookie", &cookie)])).await;
+    assert_eq!(again.status, StatusCode::CONFLICT);
     running.stopped().await;
 }
 
@@ -374,5 +391,46 @@ async fn a_page_of_another_method_is_not_there() {
         assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{path}");
         assert!(answer.headers.contains_key(header::ALLOW));
     }
+    running.stopped().await;
+}
+
+#[tokio::test]
+async fn a056_a_link_that_was_begun_with_is_of_no_use_to_another_browser() {
+    let (_place, upstream, running) = bench().await;
+    let link = running.link("demo").await;
+    let begun = ask(post(&link)).await;
+    for url in [link.clone(), format!("{link}?again")] {
+        for cookie in [None, Some("claviger_link=guessed")] {
+            let mut request = post(&url);
+            if let Some(cookie) = cookie {
+                request = with(request, &[("cookie", cookie)]);
+            }
+            let refused = ask(request).await;
+            assert_eq!(refused.status, StatusCode::FORBIDDEN, "{refused:?}");
+            assert!(refused.headers.get("location").is_none());
+        }
+    }
+    // What was begun goes on to its end, and the person is not locked out of a new link.
+    assert_ne!(running.link("demo").await, link);
+    let callback = approve(begun.header("location"), "approve").await;
+    let ended = ask(with(get(&callback), &[("cookie", &pair(&begun))])).await;
+    assert_eq!(ended.status, StatusCode::OK, "{ended:?}");
+    assert_eq!(upstream.demo.counters().redemptions, 1);
+    running.stopped().await;
+}
+
+#[tokio::test]
+async fn m12_a_callback_that_is_pasted_does_not_use_up_a_browsers_sign_in() {
+    let (place, upstream, running) = bench().await;
+    let (begun, callback) = until_callback(&running).await;
+    let gateway = place.open().await;
+    let pasted = Act::Callback {
+        url: callback.clone(),
+    };
+    let problem = problem(act(&*gateway, pasted).await);
+    assert_eq!(problem.code, "begun_in_browser");
+    let ended = ask(with(get(&callback), &[("cookie", &pair(&begun))])).await;
+    assert_eq!(ended.status, StatusCode::OK, "{ended:?}");
+    assert_eq!(upstream.demo.counters().redemptions, 1);
     running.stopped().await;
 }
