@@ -39,10 +39,8 @@ impl Broker {
         server: &Server,
         row: &Registration,
     ) -> Result<(), HoldError> {
-        let settings = match &server.auth {
-            Auth::Oauth(settings) => (**settings).clone(),
-            _ => OauthSettings::default(),
-        };
+        // What the operator set is sealed with the server, and may have been changed since.
+        let settings = OauthSettings::default();
         self.inner
             .client_by_id(server, &settings, &row.id)
             .await

@@ -4,6 +4,7 @@ use core::error::Error;
 
 use async_trait::async_trait;
 use claviger_config::Config;
+use claviger_server::upkeep::UpkeepError;
 use claviger_server::{Gateway, LogTo, OpenError, ServeError};
 
 use crate::args::Command;
@@ -62,13 +63,18 @@ pub(crate) fn start_logging(config: &Config, command: &Command, verbose: u8) {
 }
 
 /// Whose fault it is decides the exit code.
-fn not_open(error: &OpenError) -> CommandError {
+pub(crate) fn not_open(error: &OpenError) -> CommandError {
     failed(
         Exit::of_fault(error.fault()),
         "not_open",
         error,
         error.hint(),
     )
+}
+
+/// What was not done to a database, and why.
+pub(crate) fn of_upkeep(code: &str, error: &UpkeepError) -> CommandError {
+    failed(Exit::of_fault(error.fault()), code, error, error.hint())
 }
 
 fn failed(

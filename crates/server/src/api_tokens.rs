@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use claviger_broker::Vault;
-use claviger_crypto::{Secret, TokenKind, kind_of, mint};
+use claviger_crypto::{Secret, TokenKind, kind_of};
 use claviger_guard::{Access, Verified, Verify, VerifyError};
 use claviger_model::{ApiToken, ApiTokenId, TenantId, Timestamp, UserId};
 use claviger_ports::{Clock, Entropy};
@@ -77,15 +77,10 @@ impl ApiTokenDirectory {
         }
     }
 
-    /// Makes the token of the first start, for every server of the default tenant.
-    pub(crate) fn make_local(&self, entropy: &dyn Entropy, now: Timestamp) -> (Secret, ApiToken) {
-        let secret = mint(TokenKind::Api, entropy.key_bytes());
-        (secret.clone(), self.describe_local(&secret, entropy, now))
-    }
-
-    /// The row for a token that is in the token file already.
+    /// The row for a token that is in the token file, for every server of the default tenant.
     pub(crate) fn describe_local(
         &self,
+        name: String,
         secret: &Secret,
         entropy: &dyn Entropy,
         now: Timestamp,
@@ -94,7 +89,7 @@ impl ApiTokenDirectory {
             id: ApiTokenId::from_random(entropy.id_bytes()),
             tenant: TenantId::default_tenant(),
             user: UserId::owner(),
-            name: "local".to_owned(),
+            name,
             mac: self.vault.mark(PURPOSE, secret).to_vec(),
             servers: None,
             created_at: now,

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use claviger_broker::Broker;
 use claviger_config::Config;
-use claviger_crypto::{Secret, TokenKind, base64url_encode, kind_of};
+use claviger_crypto::{Secret, TokenKind, base64url_encode, kind_of, mint};
 use claviger_guard::{Guard, GuardSettings};
-use claviger_model::{TenantId, Timestamp};
+use claviger_model::TenantId;
 use claviger_ports::{Clock, Entropy, Tasks};
 use claviger_proxy::Proxy;
 use claviger_store::{Store, StoreError};
@@ -18,7 +18,7 @@ use crate::api_tokens::ApiTokenDirectory;
 use crate::catalogue::MemoryCatalogue;
 use crate::doors::Doors;
 use crate::landing::{Landing, Loopback};
-use crate::open::{self, OpenError, Opened};
+use crate::open::{self, Absent, OpenError, Opened};
 use crate::places::{Places, create_secret_file, read_secret_file};
 use crate::pulse::Pulse;
 use crate::tasks::TrackedTasks;
@@ -28,6 +28,8 @@ use crate::web::{self, Site, Web};
 pub(crate) struct App {
     pub(crate) places: Places,
     pub(crate) store: Arc<dyn Store>,
+    /// The database, for people.
+    pub(crate) database: String,
     pub(crate) broker: Broker,
     pub(crate) catalogue: Arc<MemoryCatalogue>,
     pub(crate) api_tokens: Arc<ApiTokenDirectory>,
@@ -66,7 +68,8 @@ impl App {
     ) -> Result<Arc<Self>, OpenError> {
         let doors = Doors::open(config, own_sockets)?;
         let (clock, entropy) = (Arc::clone(&doors.clock), Arc::clone(&doors.entropy));
-        let opened = open::open(&config.data_dir, Arc::clone(&entropy), Arc::clone(&clock)).await?;
+        let (entropy_too, clock_too) = (Arc::clone(&entropy), Arc::clone(&clock));
+        let opened = open::open(config, entropy_too, clock_too, Absent::Make).await?;
         let broker = doors.broker(config, &opened, base.clone())?;
         let catalogue = Arc::new(MemoryCatalogue::default());
         let pulse = Arc::new(Pulse::new(clock.monotonic_ms()));
@@ -98,6 +101,7 @@ impl App {
         let app = Arc::new(Self {
             places: opened.places,
             store: opened.store,
+            database: opened.database,
             broker,
             catalogue,
             api_tokens,
@@ -113,7 +117,7 @@ impl App {
             sign_in_timeout_s: config.sign_in.timeout_s,
             is_first_start: opened.is_first_start,
         });
-        app.ensure_local_token().await?;
+        app.ensure_local_token(opened.is_shared).await?;
         app.reload()
             .await
             .map_err(|source| OpenError::Store { source })?;
@@ -174,30 +178,47 @@ impl App {
     }
 
     /// A new token file, or the one that another process made in between.
-    fn make_local_token(&self, now: Timestamp) -> Result<Secret, OpenError> {
+    fn make_local_token(&self) -> Result<Secret, OpenError> {
         let path = &self.places.token_file;
-        let (secret, _row) = self.api_tokens.make_local(&*self.entropy, now);
+        let secret = mint(TokenKind::Api, self.entropy.key_bytes());
         let unique = base64url_encode(&self.entropy.id_bytes());
         let line = Secret::new(format!("{}\n", secret.expose()));
         create_secret_file(path, &line, &unique)?;
         Ok(read_secret_file(path)?.unwrap_or(line))
     }
 
+    /// What the row of the token file is called. On a shared database every node has a token file
+    /// of its own, and none of them may end the tokens of the others.
+    fn local_token_name(&self, is_shared: bool) -> Result<String, OpenError> {
+        if !is_shared {
+            return Ok("local".to_owned());
+        }
+        let path = &self.places.node_file;
+        let unique = base64url_encode(&self.entropy.id_bytes());
+        let id = Secret::new(base64url_encode(&self.entropy.id_bytes()));
+        create_secret_file(path, &id, &unique)?;
+        let id = read_secret_file(path)?.unwrap_or(id);
+        Ok(format!("local {}", id.expose().trim()))
+    }
+
     /// The token file and its row, whichever of the two is missing.
-    async fn ensure_local_token(&self) -> Result<(), OpenError> {
+    async fn ensure_local_token(&self, is_shared: bool) -> Result<(), OpenError> {
         let now = self.clock.now();
         let tenant = TenantId::default_tenant();
         let rows = self.store.tenant(&tenant);
         let path = &self.places.token_file;
         let text = match read_secret_file(path)? {
             Some(text) => text,
-            None => self.make_local_token(now)?,
+            None => self.make_local_token()?,
         };
         let secret = Secret::new(text.expose().trim());
         if kind_of(secret.expose()) != Some(TokenKind::Api) {
             return Err(OpenError::TokenFile { path: path.clone() });
         }
-        let row = self.api_tokens.describe_local(&secret, &*self.entropy, now);
+        let name = self.local_token_name(is_shared)?;
+        let row = self
+            .api_tokens
+            .describe_local(name, &secret, &*self.entropy, now);
         let failed = |source| OpenError::Store { source };
         if rows
             .find_api_token(&row.mac)

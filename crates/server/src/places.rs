@@ -16,6 +16,8 @@ pub(crate) struct Places {
     pub database: PathBuf,
     /// The key file: without it nothing in the database can be opened.
     pub key_file: PathBuf,
+    /// The name of this node among those that share a database.
+    pub node_file: PathBuf,
     /// The local API token.
     pub token_file: PathBuf,
     /// The admin socket of a running server.
@@ -99,6 +101,7 @@ impl Places {
         Ok(Self {
             database: data_dir.join("claviger.db"),
             key_file: data_dir.join("key"),
+            node_file: data_dir.join("node"),
             token_file: data_dir.join("token"),
             admin_socket: data_dir.join("admin.sock"),
             data_dir: data_dir.to_owned(),

@@ -39,8 +39,8 @@ pub struct Ready {
     pub pid: u32,
     /// The data directory.
     pub data_dir: PathBuf,
-    /// The database.
-    pub database: PathBuf,
+    /// The database: a path, or where PostgreSQL is.
+    pub database: String,
     /// The key file.
     pub key_file: PathBuf,
     /// The file that holds the local API token.
@@ -241,7 +241,7 @@ fn ready(app: &App, address: SocketAddr, base_url: String) -> Ready {
         admin_socket: app.places.admin_socket.clone(),
         pid: process::id(),
         data_dir: app.places.data_dir.clone(),
-        database: app.places.database.clone(),
+        database: app.database.clone(),
         key_file: app.places.key_file.clone(),
         token_file: app.places.token_file.clone(),
         is_first_start: app.is_first_start,

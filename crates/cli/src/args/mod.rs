@@ -12,6 +12,7 @@ pub(crate) use doctor::DoctorArgs;
 pub(crate) use serve::ServeArgs;
 pub(crate) use server::{AddArgs, GrantArg, ListArgs, ServerCommand, SlugArgs};
 pub(crate) use sign_in::{LoginArgs, StatusArgs};
+pub(crate) use store::{StoreCheckArgs, StoreCommand, StoreCopyArgs, StoreMigrateArgs};
 
 mod call;
 mod config;
@@ -21,6 +22,7 @@ mod doctor;
 mod serve;
 mod server;
 mod sign_in;
+mod store;
 
 /// Sign in once; every MCP client reaches every protected MCP server through one address.
 #[derive(Debug, Parser)]
@@ -99,6 +101,9 @@ pub(crate) enum Command {
     /// Check and show the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Check, migrate and copy the database
+    #[command(subcommand)]
+    Store(StoreCommand),
     /// Print the reference of the command line as Markdown
     #[command(hide = true)]
     Docs,

@@ -1,6 +1,6 @@
 //! One file per command.
 
-use crate::args::{Command, ConfigCommand, ServerCommand};
+use crate::args::{Command, ConfigCommand, ServerCommand, StoreCommand};
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;
@@ -17,6 +17,7 @@ mod logout;
 mod serve;
 mod server;
 mod status;
+mod store;
 mod tools;
 
 /// What a command comes to.
@@ -40,6 +41,11 @@ pub(crate) async fn run(command: Command, ctx: &Context<'_>) -> Outcome {
         Command::Server(ServerCommand::Remove(args)) => server::remove::run(args, ctx).await,
         Command::Server(ServerCommand::Show(args)) => server::show::run(args, ctx).await,
         Command::Status(args) => status::run(args, ctx).await,
+        Command::Store(StoreCommand::Check(args)) => Box::pin(store::check::run(args, ctx)).await,
+        Command::Store(StoreCommand::Copy(args)) => Box::pin(store::copy::run(args, ctx)).await,
+        Command::Store(StoreCommand::Migrate(args)) => {
+            Box::pin(store::migrate::run(args, ctx)).await
+        }
         Command::Tools(args) => tools::run(args, ctx).await,
     }
 }
@@ -64,6 +70,9 @@ impl Command {
                 args.output.json
             }
             Self::Status(args) => args.output.json,
+            Self::Store(StoreCommand::Check(args)) => args.output.json,
+            Self::Store(StoreCommand::Copy(args)) => args.output.json,
+            Self::Store(StoreCommand::Migrate(args)) => args.output.json,
             Self::Tools(args) => args.output.json,
         }
     }

@@ -20,8 +20,10 @@ fn load(
     fs::write(&config, file).unwrap();
     fs::write(&url, format!("{URL}\n")).unwrap();
     fs::set_permissions(&url, Permissions::from_mode(mode)).unwrap();
-    let mut sources = Sources::default();
-    sources.config = Some(config);
+    let mut sources = Sources {
+        config: Some(config),
+        ..Sources::default()
+    };
     sources
         .environment
         .insert("HOME".into(), home.path().into());

@@ -148,17 +148,13 @@ fn report(ready: &Ready, ctx: &Context<'_>) {
     }
     printer.talk(&Text::new().good("✓ serving").plain(" on ").bold(url));
     for (name, path) in [
-        ("data", &ready.data_dir),
-        ("database", &ready.database),
-        ("key file", &ready.key_file),
-        ("token file", &ready.token_file),
-        ("admin socket", &ready.admin_socket),
+        ("data", ready.data_dir.display().to_string()),
+        ("database", ready.database.clone()),
+        ("key file", ready.key_file.display().to_string()),
+        ("token file", ready.token_file.display().to_string()),
+        ("admin socket", ready.admin_socket.display().to_string()),
     ] {
-        printer.talk(
-            &Text::new()
-                .dim(format!("  {name:<13} "))
-                .plain(path.display().to_string()),
-        );
+        printer.talk(&Text::new().dim(format!("  {name:<13} ")).plain(path));
     }
     if ready.is_first_start {
         let advice =

@@ -1,17 +1,14 @@
-//! Opening an installation: directory, key, database, vault.
+//! Why an installation does not open, and what to do about it.
 
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use claviger_broker::{Vault, VaultError};
-use claviger_crypto::{InvalidKeyFile, Kek, base64url_encode};
+use claviger_broker::VaultError;
+use claviger_crypto::InvalidKeyFile;
 use claviger_model::Fault;
-use claviger_ports::{Clock, Entropy};
-use claviger_store::{Store, StoreError};
-use claviger_store_sqlite::{OpenError as DatabaseError, SqliteStore};
+use claviger_store::StoreError;
+use claviger_store_sqlite::OpenError as DatabaseError;
 
-use crate::places::{Places, PlacesError, create_secret_file, read_secret_file};
+use crate::places::PlacesError;
 
 /// Why an installation does not open. Nothing was written unless it says so.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +70,26 @@ pub enum OpenError {
         #[source]
         source: StoreError,
     },
+    /// There is no installation yet, and this command makes none.
+    #[error("there is nothing yet in {}", place)]
+    NothingYet {
+        /// The database.
+        place: String,
+    },
+    /// A PostgreSQL URL was given to a build without it.
+    #[cfg(not(feature = "postgres"))]
+    #[error("this build of Claviger knows no PostgreSQL")]
+    NoPostgres,
+    /// PostgreSQL.
+    #[cfg(feature = "postgres")]
+    #[error("could not open the {place}")]
+    Postgres {
+        /// The database, without user and password.
+        place: String,
+        /// The cause.
+        #[source]
+        source: claviger_store_postgres::OpenError,
+    },
     /// The vault.
     #[error("could not open the vault")]
     Vault {
@@ -92,8 +109,13 @@ impl OpenError {
                 VaultError::WrongKey { .. } => Fault::Operator,
                 _ => Fault::Us,
             },
+            #[cfg(feature = "postgres")]
+            Self::Postgres { source, .. } => source.fault(),
+            #[cfg(not(feature = "postgres"))]
+            Self::NoPostgres => Fault::Operator,
             Self::KeyFile { .. }
             | Self::KeyFileMissing { .. }
+            | Self::NothingYet { .. }
             | Self::Places(_)
             | Self::Quirks { .. }
             | Self::TokenFile { .. } => Fault::Operator,
@@ -104,17 +126,29 @@ impl OpenError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::KeyFile { path, .. } | Self::KeyFileMissing { path } => Some(format!(
-                "put the key file of this database back at {}; a backup of the database is of no \
-                 use without it",
+                "put the key file of this database at {} (all nodes on one database have the same); \
+                 the database is of no use without it",
                 path.display()
             )),
             Self::Vault {
                 source: VaultError::WrongKey { .. },
-            } => {
-                Some("this key belongs to another database; put the right key file back".to_owned())
-            }
+            } => Some(
+                "this key belongs to another database: put the right key file back; all nodes on \
+                 one database need the same one"
+                    .to_owned(),
+            ),
             Self::Places(source) => Some(source.hint()),
             Self::Database { path, source } => database_hint(path, source),
+            Self::NothingYet { .. } => {
+                Some("`claviger serve` or `claviger server add` makes what is needed".to_owned())
+            }
+            #[cfg(feature = "postgres")]
+            Self::Postgres { source, .. } => postgres_hint(source),
+            #[cfg(not(feature = "postgres"))]
+            Self::NoPostgres => Some(
+                "use a build with the feature `postgres`, or leave the URL in [store] out"
+                    .to_owned(),
+            ),
             Self::Quirks { .. } => Some(
                 "mend the file, or leave issuers.quirks_file out to use the built-in ones"
                     .to_owned(),
@@ -155,65 +189,32 @@ fn database_hint(path: &Path, error: &DatabaseError) -> Option<String> {
     }
 }
 
-const BUSY: &str = "another process holds the database; try again in a moment";
-
-/// What is open.
-pub(crate) struct Opened {
-    pub(crate) places: Places,
-    pub(crate) store: Arc<dyn Store>,
-    pub(crate) vault: Arc<Vault>,
-    pub(crate) is_first_start: bool,
-}
-
-/// Opens the installation in `data_dir`, and makes what the first start needs.
-pub(crate) async fn open(
-    data_dir: &Path,
-    entropy: Arc<dyn Entropy>,
-    clock: Arc<dyn Clock>,
-) -> Result<Opened, OpenError> {
-    let places = Places::prepare(data_dir)?;
-    let (kek, is_first_start) = kek(&places, &*entropy)?;
-    let store = SqliteStore::open(&places.database)
-        .await
-        .map_err(|source| OpenError::Database {
-            path: places.database.clone(),
-            source,
-        })?;
-    let store: Arc<dyn Store> = Arc::new(store);
-    let vault = Vault::open(kek, store.keys(), entropy, clock)
-        .await
-        .map_err(|source| OpenError::Vault { source })?;
-    Ok(Opened {
-        places,
-        store,
-        vault: Arc::new(vault),
-        is_first_start,
-    })
-}
-
-/// The KEK of the key file; a new one only where there is no database yet.
-fn kek(places: &Places, entropy: &dyn Entropy) -> Result<(Kek, bool), OpenError> {
-    let path = &places.key_file;
-    let parse = |text| {
-        Kek::parse(&text).map_err(|source| OpenError::KeyFile {
-            path: path.clone(),
-            source,
-        })
+/// What to do about PostgreSQL, where the message does not say it already.
+#[cfg(feature = "postgres")]
+fn postgres_hint(error: &claviger_store_postgres::OpenError) -> Option<String> {
+    use claviger_store_postgres::OpenError as PostgresError;
+    let hint = match error {
+        PostgresError::Busy { .. } => {
+            "see that PostgreSQL runs and takes connections from this machine"
+        }
+        PostgresError::Changed { .. } | PostgresError::Newer { .. } => {
+            "run the version of claviger on every node that wrote this database last"
+        }
+        PostgresError::Database { .. } => {
+            "the cause above says what PostgreSQL did not like: a password, a name, a disk"
+        }
+        PostgresError::Denied { .. } => {
+            "run `claviger store migrate` with the owner's URL (store.owner_url_file)"
+        }
+        PostgresError::Unfenced { .. } => {
+            "make a role of its own: CREATE ROLE claviger LOGIN; give its URL in store.url_file"
+        }
+        _ => return None,
     };
-    if let Some(text) = read_secret_file(path)? {
-        return Ok((parse(text)?, false));
-    }
-    // A207: a new key beside an old database would look like an empty vault.
-    if fs::metadata(&places.database).is_ok_and(|database| database.len() > 0) {
-        return Err(OpenError::KeyFileMissing { path: path.clone() });
-    }
-    let unique = base64url_encode(&entropy.id_bytes());
-    let is_made = create_secret_file(path, &Kek::new(entropy.key_bytes()).to_key_file(), &unique)?;
-    // Another process may have been first; then its key counts.
-    let text =
-        read_secret_file(path)?.ok_or_else(|| OpenError::KeyFileMissing { path: path.clone() })?;
-    Ok((parse(text)?, is_made))
+    Some(hint.to_owned())
 }
+
+const BUSY: &str = "another process holds the database; try again in a moment";
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,216 @@
+//! `store copy`: everything of every tenant into an empty database, read back row by row.
+
+use std::sync::Arc;
+
+use claviger_config::Config;
+use claviger_model::{ApiToken, KeyRow, TenantId};
+use claviger_ports::system::{SystemClock, SystemEntropy};
+use claviger_store::{Store, StoreError};
+use serde::Serialize;
+
+pub use super::target::CopyTo;
+
+use super::rows::{ServerRows, tenants};
+use super::target::{Target, look};
+use super::{OnProgress, Progress, UpkeepError};
+use crate::open::{self, Absent, OpenError};
+use crate::places::Places;
+use crate::remote::Remote;
+
+/// What was copied, or would be.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Copied {
+    /// The database that was copied, for people.
+    pub from: String,
+    /// The target, for people.
+    pub to: String,
+    /// Whether nothing was written.
+    pub is_dry_run: bool,
+    /// Wrapped keys.
+    pub keys: usize,
+    /// API tokens.
+    pub api_tokens: usize,
+    /// Servers.
+    pub servers: usize,
+    /// Registrations.
+    pub registrations: usize,
+    /// Credentials.
+    pub credentials: usize,
+    /// Connections.
+    pub connections: usize,
+}
+
+/// Copies the configured database. It stays as it is; sign-ins in flight and leases, which live for
+/// minutes, are not copied. A dry run counts, and writes nothing.
+pub async fn copy(
+    config: &Config,
+    to: &CopyTo,
+    is_dry_run: bool,
+    on_progress: OnProgress<'_>,
+) -> Result<Copied, UpkeepError> {
+    let places = Places::prepare(&config.data_dir).map_err(OpenError::from)?;
+    if Remote::find(&places.admin_socket).await.is_some() {
+        let socket = places.admin_socket;
+        return Err(UpkeepError::Serving { socket });
+    }
+    let place = look(config, to)?;
+    let (entropy, clock) = (Arc::new(SystemEntropy), Arc::new(SystemClock));
+    let opened = open::open(config, entropy, clock, Absent::Refuse).await?;
+    let target = if is_dry_run {
+        None
+    } else {
+        Some(Target::open(config, to).await?)
+    };
+    let mut work = Work {
+        from: Arc::clone(&opened.store),
+        to: target.as_ref().map(Target::store),
+        copied: Copied {
+            from: opened.database,
+            to: place,
+            is_dry_run,
+            ..Copied::default()
+        },
+    };
+    work.everything(on_progress).await?;
+    let Work { from, to, copied } = work;
+    drop((from, to));
+    if let Some(target) = target {
+        target.close().await?;
+    }
+    Ok(copied)
+}
+
+/// A copy under way; without a target it only counts.
+struct Work {
+    from: Arc<dyn Store>,
+    to: Option<Arc<dyn Store>>,
+    copied: Copied,
+}
+
+impl Work {
+    async fn everything(&mut self, on_progress: OnProgress<'_>) -> Result<(), UpkeepError> {
+        let version = self.from.data_version().await.map_err(unread)?;
+        let keys = self.from.keys().list_keys().await.map_err(unread)?;
+        self.refuse_what_is_not_empty(&keys).await?;
+        for tenant in tenants(&keys) {
+            self.tenant(&tenant, on_progress).await?;
+        }
+        // Last, so that a copy that broke off opens nothing and looks like nothing.
+        self.keys(&keys).await?;
+        // Somebody who refreshed meanwhile holds a token that is not in the copy (I30).
+        if self.from.data_version().await.map_err(unread)? != version {
+            return Err(UpkeepError::Changed);
+        }
+        Ok(())
+    }
+
+    async fn refuse_what_is_not_empty(&self, keys: &[KeyRow]) -> Result<(), UpkeepError> {
+        let Some(to) = &self.to else { return Ok(()) };
+        let mut is_empty = to.keys().list_keys().await.map_err(unwritten)?.is_empty();
+        for tenant in tenants(keys) {
+            let rows = to.tenant(&tenant);
+            is_empty &= rows.list_servers().await.map_err(unwritten)?.is_empty();
+            is_empty &= rows.list_api_tokens().await.map_err(unwritten)?.is_empty();
+        }
+        if is_empty {
+            return Ok(());
+        }
+        Err(UpkeepError::NotEmpty {
+            place: self.copied.to.clone(),
+        })
+    }
+
+    async fn tenant(
+        &mut self,
+        tenant: &TenantId,
+        on_progress: OnProgress<'_>,
+    ) -> Result<(), UpkeepError> {
+        let rows = self.from.tenant(tenant);
+        let api_tokens = rows.list_api_tokens().await.map_err(unread)?;
+        self.api_tokens(tenant, &api_tokens).await?;
+        let servers = rows.list_servers().await.map_err(unread)?;
+        let total = servers.len();
+        for (done, server) in servers.into_iter().enumerate() {
+            let of_server = ServerRows::read(&*rows, server).await.map_err(unread)?;
+            self.server(tenant, &of_server).await?;
+            on_progress(&Progress {
+                server: of_server.server.slug.to_string(),
+                done: done + 1,
+                total,
+            });
+        }
+        Ok(())
+    }
+
+    async fn server(&mut self, tenant: &TenantId, rows: &ServerRows) -> Result<(), UpkeepError> {
+        if let Some(to) = &self.to {
+            let written = to.tenant(tenant);
+            rows.write(&*written).await.map_err(unwritten)?;
+            let found = written.find_server_by_id(&rows.server.id).await;
+            let Some(server) = found.map_err(unwritten)? else {
+                return Err(differs(format!("the server {}", rows.server.slug)));
+            };
+            let read_back = ServerRows::read(&*written, server).await;
+            if let Some(what) = rows.difference(&read_back.map_err(unwritten)?) {
+                return Err(differs(what));
+            }
+        }
+        self.copied.servers += 1;
+        self.copied.registrations += rows.registrations.len();
+        self.copied.credentials += rows.credentials.len();
+        self.copied.connections += rows.connections.len();
+        Ok(())
+    }
+
+    async fn api_tokens(
+        &mut self,
+        tenant: &TenantId,
+        tokens: &[ApiToken],
+    ) -> Result<(), UpkeepError> {
+        if let Some(to) = &self.to {
+            let written = to.tenant(tenant);
+            for token in tokens {
+                written.insert_api_token(token).await.map_err(unwritten)?;
+                let found = written.find_api_token(&token.mac).await;
+                if found.map_err(unwritten)?.as_ref() != Some(token) {
+                    return Err(differs(format!("the API token {}", token.name)));
+                }
+            }
+        }
+        self.copied.api_tokens += tokens.len();
+        Ok(())
+    }
+
+    async fn keys(&mut self, keys: &[KeyRow]) -> Result<(), UpkeepError> {
+        if let Some(to) = &self.to {
+            for key in keys {
+                to.keys().insert_key(key).await.map_err(unwritten)?;
+            }
+            let found = to.keys().list_keys().await.map_err(unwritten)?;
+            let is_missing = |key: &KeyRow| !found.contains(key);
+            if found.len() != keys.len() || keys.iter().any(is_missing) {
+                return Err(differs("its keys".to_owned()));
+            }
+        }
+        self.copied.keys = keys.len();
+        Ok(())
+    }
+}
+
+fn differs(what: String) -> UpkeepError {
+    UpkeepError::Differs { what }
+}
+
+fn unread(source: StoreError) -> UpkeepError {
+    UpkeepError::Store {
+        place: "database",
+        source,
+    }
+}
+
+fn unwritten(source: StoreError) -> UpkeepError {
+    UpkeepError::Store {
+        place: "target",
+        source,
+    }
+}

@@ -1,0 +1,27 @@
+//! What is done to a database as a whole: check it, migrate it, copy it.
+
+pub use check::{Broken, Checked, check};
+pub use copy::{Copied, CopyTo, copy};
+pub use error::UpkeepError;
+pub use migrate::{Migrated, migrate};
+
+mod check;
+mod copy;
+mod error;
+mod migrate;
+mod rows;
+mod target;
+
+/// How far a long work has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// The server that was done last.
+    pub server: String,
+    /// How many are done.
+    pub done: usize,
+    /// Of how many.
+    pub total: usize,
+}
+
+/// Is told after every server.
+pub type OnProgress<'a> = &'a mut (dyn FnMut(&Progress) + Send);
