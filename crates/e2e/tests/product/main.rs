@@ -12,6 +12,8 @@ mod command_line;
 mod demo;
 mod first_start;
 mod one_refresh;
+mod postgres;
 mod sign_in;
+mod store_copy;
 mod streaming;
 mod support;

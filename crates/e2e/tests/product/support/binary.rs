@@ -2,9 +2,11 @@
 
 use core::time::Duration;
 use std::fs;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use claviger_testkit::postgres::Database;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -19,6 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Claviger with data of its own.
 pub(crate) struct Claviger {
     home: TempDir,
+    /// More of the environment.
+    environment: Vec<(&'static str, String)>,
 }
 
 /// A command that has ended.
@@ -45,7 +49,40 @@ impl Claviger {
     pub(crate) fn new() -> Self {
         Self {
             home: TempDir::new().unwrap(),
+            environment: Vec::new(),
         }
+    }
+
+    /// A node on this PostgreSQL database.
+    pub(crate) fn on(database: &Database) -> Self {
+        let mut node = Self::new();
+        for (name, variable, url) in [
+            ("url", "CLAVIGER_STORE_URL_FILE", database.url()),
+            (
+                "owner-url",
+                "CLAVIGER_STORE_OWNER_URL_FILE",
+                database.owner_url(),
+            ),
+        ] {
+            let file = node.secret_file(name, &url);
+            node.environment.push((variable, file));
+        }
+        node
+    }
+
+    /// Gives this node the same key file as `other`.
+    pub(crate) fn share_key_of(&self, other: &Self) {
+        let mut builder = fs::DirBuilder::new();
+        builder.mode(0o700).create(self.data_dir()).unwrap();
+        fs::copy(other.data_dir().join("key"), self.data_dir().join("key")).unwrap();
+    }
+
+    /// A file outside of the data directory that only its owner may read; answers its path.
+    pub(crate) fn secret_file(&self, name: &str, text: &str) -> String {
+        let path = self.scratch(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        path.to_str().unwrap().to_owned()
     }
 
     /// The data directory. It does not exist before the first command.
@@ -68,6 +105,7 @@ impl Claviger {
             .env("HOME", self.home.path())
             .env("CLAVIGER_DATA_DIR", self.data_dir())
             .env("XDG_CONFIG_HOME", self.scratch("config"))
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .current_dir(self.home.path())
             .stdin(Stdio::null())
             .kill_on_drop(true);
