@@ -9,6 +9,7 @@ use claviger_model::{
 };
 use claviger_store::{Guarded, StoreError};
 
+use super::intent::Intent;
 use super::lease::Holding;
 use super::{Landed, Seen};
 use crate::HoldError;
@@ -126,6 +127,7 @@ impl Flight {
             return Ok(Landed::Ended(self.why_gone().await?));
         };
         let tokens = inner.unseal(&self.server, &held.row).await?;
+        let intent = Intent::declare(inner, &self.key).await?;
         let answer = inner
             .redeem_refresh(
                 &self.server,
@@ -135,16 +137,31 @@ impl Flight {
                 holding.send_by_ms(),
             )
             .await?;
+        self.conclude(holding, &held.row, &intent, answer).await
+    }
+
+    async fn conclude(
+        &self,
+        holding: &mut Holding,
+        sent: &Credential,
+        intent: &Intent,
+        answer: Refreshed,
+    ) -> Result<Landed, HoldError> {
+        let inner = &self.inner;
         match answer {
             Refreshed::ClientRefused { hint, is_curable } => {
-                self.client_refused(&held.row, hint, is_curable).await
+                self.client_refused(sent, hint, is_curable).await
             }
-            Refreshed::Misconfigured(hint) => Ok(Landed::Misconfigured(hint)),
-            Refreshed::NoRefreshToken => Ok(Landed::Ended(Reason::Expired)),
-            Refreshed::Renewed { row, tokens } => {
-                self.store(holding, &held.row, *row, &tokens).await
+            Refreshed::Misconfigured(hint) => {
+                intent.withdraw(inner, &self.key).await;
+                Ok(Landed::Misconfigured(hint))
             }
-            Refreshed::Terminal => self.terminal(holding, &held.row).await,
+            Refreshed::NoRefreshToken => {
+                intent.withdraw(inner, &self.key).await;
+                Ok(Landed::Ended(Reason::Expired))
+            }
+            Refreshed::Renewed { row, tokens } => self.store(holding, sent, *row, &tokens).await,
+            Refreshed::Terminal => self.terminal(holding, sent, intent).await,
             Refreshed::Transient {
                 retry_after_s,
                 may_have_arrived,
@@ -152,6 +169,8 @@ impl Flight {
                 if may_have_arrived {
                     let now_ms = inner.parts.clock.monotonic_ms();
                     inner.pauses.doubt(&self.key, &self.seen, now_ms);
+                } else {
+                    intent.withdraw(inner, &self.key).await;
                 }
                 Ok(Landed::Unreachable { retry_after_s })
             }
@@ -267,6 +286,7 @@ impl Flight {
         &self,
         holding: &mut Holding,
         sent: &Credential,
+        intent: &Intent,
     ) -> Result<Landed, HoldError> {
         if !holding.is_ours(&self.inner, &self.key).await? {
             tracing::warn!(server = %self.server.slug, "the issuer refused a refresh token that somebody else is renewing");
@@ -275,7 +295,8 @@ impl Flight {
             });
         }
         // An earlier answer was lost on its way: the token may be dead because it was rotated.
-        let reason = if self.inner.pauses.is_doubtful(&self.key, &self.seen) {
+        let is_doubtful = intent.was_left || self.inner.pauses.is_doubtful(&self.key, &self.seen);
+        let reason = if is_doubtful {
             Reason::AmbiguousRotation
         } else {
             Reason::RefreshRefused

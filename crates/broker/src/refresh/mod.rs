@@ -12,6 +12,7 @@ use crate::cache::Held;
 use flight::Flight;
 
 mod flight;
+mod intent;
 mod lease;
 
 const RENEW: &str = "renew a credential";

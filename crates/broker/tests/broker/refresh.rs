@@ -230,6 +230,62 @@ async fn a_refusal_after_a_lost_answer_is_said_to_be_ambiguous() {
     assert_eq!(installation.world.requests_to(&url).len(), 3);
 }
 
+/// F02 in small: who sent the token is gone, and only the database remembers that it was sent.
+#[tokio::test]
+async fn a_lost_answer_is_remembered_by_the_next_process() {
+    let (installation, node, server) = Installation::signed_in().await;
+    node.expire();
+    installation.issuer.set(|issuer| {
+        issuer.next.push_back(Err(FetchError::Broken));
+        let dead = json_answer(400, &json!({"error": "invalid_grant"}));
+        issuer.next.push_back(dead);
+    });
+    retry_after(&node.attach(&server).await.unwrap_err());
+    let status = node.broker.status(&server, &UserId::owner()).await.unwrap();
+    assert_eq!(status.reason, None, "an intent is nobody's business yet");
+    drop(node);
+    let next = installation.node(77).await;
+    let missing = next.attach(&server).await.unwrap_err();
+    assert!(
+        matches!(
+            missing,
+            Missing::NeedsSignIn {
+                reason: Some(Reason::AmbiguousRotation),
+                ..
+            }
+        ),
+        "{missing:?}"
+    );
+}
+
+/// What never left is not in doubt.
+#[tokio::test]
+async fn a_request_that_was_never_sent_leaves_no_doubt() {
+    let (installation, node, server) = Installation::signed_in().await;
+    node.expire();
+    installation.issuer.set(|issuer| {
+        issuer
+            .next
+            .push_back(Err(FetchError::Connect { reason: "no route" }));
+        let dead = json_answer(400, &json!({"error": "invalid_grant"}));
+        issuer.next.push_back(dead);
+    });
+    retry_after(&node.attach(&server).await.unwrap_err());
+    drop(node);
+    let next = installation.node(78).await;
+    let missing = next.attach(&server).await.unwrap_err();
+    assert!(
+        matches!(
+            missing,
+            Missing::NeedsSignIn {
+                reason: Some(Reason::RefreshRefused),
+                ..
+            }
+        ),
+        "{missing:?}"
+    );
+}
+
 #[tokio::test]
 async fn a125_a_refused_client_keeps_the_grant_and_q09_registers_anew() {
     let (installation, node, server) = Installation::signed_in().await;
