@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use claviger_client::Quirks;
 use claviger_crypto::{Context, SealedFor};
 use claviger_model::{
-    AccountName, Connection, Credential, CredentialKey, Server, SignInId, UserId,
+    AccountName, Connection, Credential, CredentialKey, Fault, Server, SignInId, UserId,
 };
 use claviger_ports::{Clock, Entropy, Fetch, Reach, Tasks};
 use claviger_store::{Store, StoreError, TenantStore};
@@ -112,6 +112,16 @@ pub enum HoldError {
         #[source]
         source: VaultError,
     },
+}
+
+impl HoldError {
+    /// Who has to act.
+    pub const fn fault(&self) -> Fault {
+        match self {
+            Self::Header { .. } => Fault::Peer,
+            _ => Fault::Us,
+        }
+    }
 }
 
 impl From<RecordError> for HoldError {

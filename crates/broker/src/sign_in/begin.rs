@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use claviger_crypto::Secret;
 use claviger_model::{
-    Auth, Connection, CredentialKey, Grant, OauthSettings, Outcome, PendingChallenge, Server,
-    SignIn, SignInId, Standing, UserId,
+    Auth, Connection, CredentialKey, Fault, Grant, OauthSettings, Outcome, PendingChallenge,
+    Server, SignIn, SignInId, Standing, UserId,
 };
 use claviger_store::StoreError;
 
@@ -100,6 +100,17 @@ impl BeginError {
             Self::Look(source) => source.code(),
             Self::Misconfigured { .. } => "misconfigured",
             Self::Unreachable => "unreachable",
+        }
+    }
+
+    /// Who has to act.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Hold { source } => source.fault(),
+            Self::InFlight { .. } => Fault::Caller,
+            Self::Look(source) => source.fault(),
+            Self::Misconfigured { .. } => Fault::Operator,
+            Self::Unreachable => Fault::Peer,
         }
     }
 

@@ -5,7 +5,9 @@ use claviger_broker::{AtIssuer, Begin, BeginError, Begun, Broker, Completed, Dis
 use claviger_model::{Outcome, Server, ServerId, SignInId, Standing, TenantId};
 use url::Url;
 
-use super::{Done, Refused, Sink, find, hold_problem, owner, problem, step_view, store_problem};
+use super::{
+    Done, Refused, Sink, find, hold_problem, kind_of, owner, problem, step_view, store_problem,
+};
 use crate::app::App;
 
 pub(super) async fn login(app: &App, slug: &str, force: bool, sink: Sink<'_>) -> Done {
@@ -199,11 +201,6 @@ fn begin_problem(server: &Server, error: &BeginError) -> Refused {
             )
         }),
     };
-    let kind = match error {
-        BeginError::Hold { .. } => ProblemKind::Bug,
-        BeginError::Misconfigured { .. } => ProblemKind::Configuration,
-        other if other.is_unreachable() => ProblemKind::Unreachable,
-        _ => ProblemKind::Refused,
-    };
+    let kind = kind_of(error.fault());
     problem(kind, error.code(), error.to_string(), Some(hint))
 }

@@ -2,7 +2,7 @@
 
 use claviger_admin_api::{Line, Problem, ProblemKind, Request, StepStatus, StepView};
 use claviger_broker::{HoldError, Step, StepKind};
-use claviger_model::{Server, Slug, TenantId, UserId};
+use claviger_model::{Fault, Server, Slug, TenantId, UserId};
 use claviger_store::StoreError;
 
 use crate::app::App;
@@ -62,6 +62,16 @@ fn problem(
         message: message.into(),
         hint,
     }))
+}
+
+/// What kind of problem an error is: whose fault it is decides, here and nowhere else.
+const fn kind_of(fault: Fault) -> ProblemKind {
+    match fault {
+        Fault::Caller => ProblemKind::Refused,
+        Fault::Operator => ProblemKind::Configuration,
+        Fault::Peer => ProblemKind::Unreachable,
+        Fault::Us => ProblemKind::Bug,
+    }
 }
 
 /// The database did not do as it should: our trouble, with the cause in the log.

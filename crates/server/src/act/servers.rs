@@ -14,7 +14,8 @@ use super::login::logout_view;
 use super::status::check_url;
 use super::view::server_view;
 use super::{
-    Done, Refused, Sink, find, hold_problem, owner, parse_slug, problem, step_view, store_problem,
+    Done, Refused, Sink, find, hold_problem, kind_of, owner, parse_slug, problem, step_view,
+    store_problem,
 };
 use crate::app::App;
 
@@ -118,11 +119,7 @@ async fn discover(app: &App, server: &Server, sink: Sink<'_>) -> Result<Found, R
         let hint = error
             .hint()
             .unwrap_or_else(|| "nothing was stored; add it as it is with --no-discover".to_owned());
-        let kind = if error.is_unreachable() {
-            ProblemKind::Unreachable
-        } else {
-            ProblemKind::Refused
-        };
+        let kind = kind_of(error.fault());
         problem(kind, error.code(), error.to_string(), Some(hint))
     })
 }

@@ -5,7 +5,9 @@ use claviger_broker::{Look, LookError};
 use claviger_model::TenantId;
 use url::Url;
 
-use super::{Done, Refused, Sink, find, hold_problem, owner, problem, step_view, store_problem};
+use super::{
+    Done, Refused, Sink, find, hold_problem, kind_of, owner, problem, step_view, store_problem,
+};
 use crate::act::view::connection_view;
 use crate::app::App;
 
@@ -50,15 +52,13 @@ pub(super) async fn doctor(app: &App, url: &str, allow_private: bool, sink: Sink
 
 /// Why nothing usable was found at an address.
 pub(super) fn look_problem(error: &LookError) -> Refused {
-    let (kind, hint) = if error.is_unreachable() {
-        let hint = "check the address, and that something answers there";
-        (ProblemKind::Unreachable, hint)
+    let hint = if error.is_unreachable() {
+        "check the address, and that something answers there"
     } else {
-        let hint =
-            "the last step above says which rule is broken; the server's operator can mend it";
-        (ProblemKind::Refused, hint)
+        "the last step above says which rule is broken; the server's operator can mend it"
     };
     let hint = error.hint().unwrap_or_else(|| hint.to_owned());
+    let kind = kind_of(error.fault());
     problem(kind, error.code(), error.to_string(), Some(hint))
 }
 
