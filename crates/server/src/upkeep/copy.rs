@@ -214,3 +214,130 @@ fn unwritten(source: StoreError) -> UpkeepError {
         source,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::sync::atomic::{AtomicI64, Ordering};
+
+    use async_trait::async_trait;
+    use claviger_model::Standing;
+    use claviger_store::contract::fixtures::{
+        api_token, connection, credential, key_of, key_row, registration, server, tenant,
+    };
+    use claviger_store::{Keys, TenantStore};
+    use claviger_store_sqlite::SqliteStore;
+    use tempfile::TempDir;
+
+    use super::*;
+
+    async fn new(home: &TempDir, name: &str) -> Arc<dyn Store> {
+        Arc::new(SqliteStore::open(&home.path().join(name)).await.unwrap())
+    }
+
+    /// One tenant with a server, two registrations that are not current and one that is.
+    async fn fill(store: &dyn Store, tenant_name: &str, generation: u32) {
+        let key = key_row(Some(tenant_name), "tenant", generation);
+        store.keys().insert_key(&key).await.unwrap();
+        let rows = store.tenant(&tenant(tenant_name));
+        let token = api_token(tenant_name, &format!("token-{tenant_name}"));
+        rows.insert_api_token(&token).await.unwrap();
+        let server = server(tenant_name, "up");
+        rows.insert_server(&server).await.unwrap();
+        let id = server.id.as_str();
+        for (name, issuer) in [("a", "one"), ("b", "one"), ("c", "two")] {
+            let mut row = registration(id, name, issuer);
+            row.tenant = tenant(tenant_name);
+            rows.insert_registration(&row).await.unwrap();
+            if name == "c" {
+                rows.retire_registration(&row.id).await.unwrap();
+            }
+        }
+        let key = key_of(tenant_name, "owner", id, "default");
+        let mut held = credential(&key, b"fingerprint");
+        held.version = 7;
+        let connection = connection(&key, Standing::Connected);
+        rows.replace_credential(&held, &connection).await.unwrap();
+    }
+
+    fn work(from: &Arc<dyn Store>, to: &Arc<dyn Store>) -> Work {
+        Work {
+            from: Arc::clone(from),
+            to: Some(Arc::clone(to)),
+            copied: Copied::default(),
+        }
+    }
+
+    #[tokio::test]
+    async fn every_tenant_is_copied_with_exact_versions_and_current_registrations() {
+        let home = TempDir::new().unwrap();
+        let (from, to) = (new(&home, "from").await, new(&home, "to").await);
+        fill(&*from, "default", 1).await;
+        fill(&*from, "other", 3).await;
+        let mut work = work(&from, &to);
+        let mut seen = Vec::new();
+        work.everything(&mut |progress| seen.push(progress.clone()))
+            .await
+            .unwrap();
+        assert_eq!(seen.len(), 2, "{seen:?}");
+        assert_eq!((work.copied.keys, work.copied.registrations), (2, 6));
+        for name in ["default", "other"] {
+            let (old, new) = (from.tenant(&tenant(name)), to.tenant(&tenant(name)));
+            let server = server(name, "up");
+            let before = ServerRows::read(&*old, server.clone()).await.unwrap();
+            let after = ServerRows::read(&*new, server).await.unwrap();
+            assert_eq!(before.difference(&after), None);
+            let current = after.registrations.iter().map(|(_, current)| *current);
+            assert_eq!(current.filter(|current| *current).count(), 1);
+            assert_eq!(after.credentials[0].version, 7);
+        }
+        let keys = to.keys().list_keys().await.unwrap();
+        assert_eq!(keys, from.keys().list_keys().await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_target_that_holds_anything_is_refused_and_left_alone() {
+        let home = TempDir::new().unwrap();
+        let (from, to) = (new(&home, "from").await, new(&home, "to").await);
+        fill(&*from, "default", 1).await;
+        let rows = to.tenant(&tenant("default"));
+        rows.insert_server(&server("default", "mine"))
+            .await
+            .unwrap();
+        let refused = work(&from, &to).everything(&mut |_| {}).await;
+        assert!(matches!(refused, Err(UpkeepError::NotEmpty { .. })));
+        assert_eq!(rows.list_servers().await.unwrap().len(), 1);
+        assert!(to.keys().list_keys().await.unwrap().is_empty());
+    }
+
+    /// A database that somebody else writes to all the time.
+    struct Restless(Arc<dyn Store>, AtomicI64);
+
+    #[async_trait]
+    impl Store for Restless {
+        fn tenant(&self, tenant: &TenantId) -> Arc<dyn TenantStore> {
+            self.0.tenant(tenant)
+        }
+
+        fn keys(&self) -> Arc<dyn Keys> {
+            self.0.keys()
+        }
+
+        async fn locate(&self, mac: &[u8]) -> Result<Option<TenantId>, StoreError> {
+            self.0.locate(mac).await
+        }
+
+        async fn data_version(&self) -> Result<i64, StoreError> {
+            Ok(self.1.fetch_add(1, Ordering::Relaxed))
+        }
+    }
+
+    #[tokio::test]
+    async fn i30_a_source_that_changes_meanwhile_spoils_the_copy() {
+        let home = TempDir::new().unwrap();
+        let (from, to) = (new(&home, "from").await, new(&home, "to").await);
+        fill(&*from, "default", 1).await;
+        let restless: Arc<dyn Store> = Arc::new(Restless(from, AtomicI64::new(0)));
+        let spoilt = work(&restless, &to).everything(&mut |_| {}).await;
+        assert!(matches!(spoilt, Err(UpkeepError::Changed)), "{spoilt:?}");
+    }
+}
