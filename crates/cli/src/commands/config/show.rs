@@ -7,7 +7,7 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::printer::Text;
 
-/// Prints a config file that says what is in force. No setting is a secret.
+/// Prints a config file that says what is in force. A secret is shown as `[redacted]`.
 pub(crate) fn run(args: ShowArgs, ctx: &Context<'_>) -> Exit {
     let entries = ctx.config.entries();
     if ctx.printer.is_json() {
