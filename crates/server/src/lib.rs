@@ -1,6 +1,6 @@
 //! Composition root: listeners, lifecycle, background tasks and telemetry.
 //!
-//! [`serve`] runs the gateway; [`open`] gives a command line whatever it should talk to: a running
+//! [`serve()`] runs the gateway; [`open()`] gives a command line whatever it should talk to: a running
 //! server's admin socket, or this process's own pieces on the same database. Concrete types meet
 //! in `app` and nowhere else. Deliberately absent: decisions; those are made below.
 
