@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use claviger_client::{
     ClientCredentials, ClientCredentialsError, ClientInformation, Discovered, Discovery, ScopeWish,
-    Tokens as Obtained, choose_scopes, client_credentials,
+    Tokens as Obtained, choose_scopes_for, client_credentials,
 };
 use claviger_model::{
-    Connection, Credential, CredentialKey, OauthSettings, RegistrationId, Server,
+    Connection, Credential, CredentialKey, Grant, OauthSettings, RegistrationId, Server,
 };
 use claviger_wire::ScopeSet;
 
@@ -180,7 +180,8 @@ fn wished(
             .filter(|held| held.row.issuer == discovered.issuer_id())
             .map_or_else(ScopeSet::new, |held| held.row.scopes_requested.clone()),
     };
-    choose_scopes(&wish, discovered)
+    // C-48: nobody is away whose absence a refresh token would bridge.
+    choose_scopes_for(Grant::ClientCredentials, &wish, discovered)
 }
 
 fn land(server: &Server, error: &LookError) -> Landed {
