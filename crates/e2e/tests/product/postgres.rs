@@ -45,7 +45,8 @@ async fn n14_two_nodes_are_one_gateway_and_one_refresh() {
     assert_eq!(signed_in.code, 0, "{signed_in:?}");
     let since = Instant::now();
     while !is_done(&call(&second).await) {
-        assert!(since.elapsed() < Duration::from_secs(1), "{}", second.log());
+        // The poll is every 250 ms; the rest is patience with a busy machine.
+        assert!(since.elapsed() < Duration::from_secs(20), "{}", second.log());
         sleep(Duration::from_millis(50)).await;
     }
 
