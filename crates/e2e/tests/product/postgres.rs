@@ -46,7 +46,11 @@ async fn n14_two_nodes_are_one_gateway_and_one_refresh() {
     let since = Instant::now();
     while !is_done(&call(&second).await) {
         // The poll is every 250 ms; the rest is patience with a busy machine.
-        assert!(since.elapsed() < Duration::from_secs(20), "{}", second.log());
+        assert!(
+            since.elapsed() < Duration::from_secs(20),
+            "{}",
+            second.log()
+        );
         sleep(Duration::from_millis(50)).await;
     }
 
