@@ -171,7 +171,7 @@ impl Broker {
     }
 
     /// The keys.
-    pub fn vault(&self) -> &Arc<Vault> {
+    pub(crate) fn vault(&self) -> &Arc<Vault> {
         &self.inner.parts.vault
     }
 }
