@@ -40,12 +40,16 @@ pub enum Reason {
     Expired,
     /// The server names another issuer now.
     IssuerChanged,
+    /// The server's address or sign-in settings were changed, or a scope was taken away (G6).
+    SettingsChanged,
     /// The refresh token was refused (`invalid_grant`).
     RefreshRefused,
     /// A person disconnected it.
     Disconnected,
     /// A fresh token was refused; refreshing again would not help (N6).
     FreshTokenRefused,
+    /// It came from a backup, and the issuer no longer takes it (F31).
+    Restored,
     /// The server asks for more scopes.
     ScopesMissing,
     /// The last sign-in failed.
@@ -108,7 +112,9 @@ impl Reason {
             Self::RefreshRefused => "refresh_refused",
             Self::Disconnected => "disconnected",
             Self::FreshTokenRefused => "fresh_token_refused",
+            Self::Restored => "restored",
             Self::ScopesMissing => "scopes_missing",
+            Self::SettingsChanged => "settings_changed",
             Self::SignInFailed => "sign_in_failed",
         }
     }

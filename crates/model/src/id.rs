@@ -64,6 +64,8 @@ ids! {
     ApiTokenId;
     /// Client information we received from an issuer.
     RegistrationId;
+    /// A revocation that is still owed.
+    RevocationId;
     /// A row of the catalogue.
     ServerId;
     /// One sign-in in flight.

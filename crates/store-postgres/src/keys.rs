@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use claviger_model::KeyRow;
+use claviger_model::{AuditEntry, KeyRow};
 use claviger_store::{Keys, StoreError};
 
 use crate::pool::{Pool, Scope};
@@ -13,6 +13,8 @@ use crate::retry::retry;
 /// The wrapped keys of a database.
 pub(crate) struct PostgresKeys {
     pub(crate) pool: Arc<Pool>,
+    /// What stands in one transaction with whatever is written.
+    pub(crate) entry: Option<AuditEntry>,
 }
 
 #[async_trait]
@@ -32,5 +34,12 @@ impl Keys for PostgresKeys {
             Ok(db.commit().await?)
         })
         .await
+    }
+
+    fn recorded(&self, entry: &AuditEntry) -> Arc<dyn Keys> {
+        Arc::new(Self {
+            pool: Arc::clone(&self.pool),
+            entry: Some(entry.clone()),
+        })
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use claviger_crypto::Secret;
 use claviger_model::TenantId;
-use claviger_store::{Keys, Store, StoreError, TenantStore};
+use claviger_store::{Audit, Installations, Keys, Store, StoreError, TenantStore};
 use sqlx::query_scalar;
 
 use crate::keys::PostgresKeys;
@@ -56,13 +56,23 @@ impl Store for PostgresStore {
         Arc::new(PostgresTenant {
             pool: Arc::clone(&self.pool),
             tenant: tenant.clone(),
+            entry: None,
         })
     }
 
     fn keys(&self) -> Arc<dyn Keys> {
         Arc::new(PostgresKeys {
             pool: Arc::clone(&self.pool),
+            entry: None,
         })
+    }
+
+    fn audit(&self) -> Arc<dyn Audit> {
+        Arc::new(PostgresAudit {})
+    }
+
+    fn installation(&self) -> Arc<dyn Installations> {
+        Arc::new(PostgresInstallation {})
     }
 
     async fn locate(&self, mac: &[u8]) -> Result<Option<TenantId>, StoreError> {
@@ -127,3 +137,8 @@ fn accept(found: Found) -> Result<i64, OpenError> {
         Found::Version(version) => Ok(version),
     }
 }
+
+struct PostgresAudit {}
+impl Audit for PostgresAudit {}
+struct PostgresInstallation {}
+impl Installations for PostgresInstallation {}

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use claviger_model::KeyRow;
+use claviger_model::{AuditEntry, KeyRow};
 use claviger_store::{Keys, StoreError};
 
 use crate::error::store_error;
@@ -13,6 +13,8 @@ use crate::queries::keys;
 /// The wrapped keys of a file.
 pub(crate) struct SqliteKeys {
     pub(crate) pool: Arc<Pool>,
+    /// What stands in one transaction with whatever is written.
+    pub(crate) entry: Option<AuditEntry>,
 }
 
 #[async_trait]
@@ -29,5 +31,12 @@ impl Keys for SqliteKeys {
             .await
             .map_err(store_error)?;
         db.commit().await.map_err(store_error)
+    }
+
+    fn recorded(&self, entry: &AuditEntry) -> Arc<dyn Keys> {
+        Arc::new(Self {
+            pool: Arc::clone(&self.pool),
+            entry: Some(entry.clone()),
+        })
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use claviger_model::TenantId;
-use claviger_store::{Keys, Store, StoreError, TenantStore};
+use claviger_store::{Audit, Installations, Keys, Store, StoreError, TenantStore};
 use sqlx::{ConnectOptions as _, Connection as _};
 
 use crate::error::{is_busy, store_error};
@@ -69,13 +69,23 @@ impl Store for SqliteStore {
         Arc::new(SqliteTenant {
             pool: Arc::clone(&self.pool),
             tenant: tenant.clone(),
+            entry: None,
         })
     }
 
     fn keys(&self) -> Arc<dyn Keys> {
         Arc::new(SqliteKeys {
             pool: Arc::clone(&self.pool),
+            entry: None,
         })
+    }
+
+    fn audit(&self) -> Arc<dyn Audit> {
+        Arc::new(SqliteAudit {})
+    }
+
+    fn installation(&self) -> Arc<dyn Installations> {
+        Arc::new(SqliteInstallation {})
     }
 
     async fn locate(&self, mac: &[u8]) -> Result<Option<TenantId>, StoreError> {
@@ -116,3 +126,8 @@ fn accept(path: &Path, found: Found) -> Result<(), OpenError> {
         }),
     }
 }
+
+struct SqliteAudit {}
+impl Audit for SqliteAudit {}
+struct SqliteInstallation {}
+impl Installations for SqliteInstallation {}

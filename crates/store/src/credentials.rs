@@ -1,9 +1,10 @@
 //! The credentials we hold.
 
 use async_trait::async_trait;
-use claviger_model::{Connection, Credential, CredentialKey, ServerId};
+use claviger_model::{Connection, Credential, CredentialKey, ServerId, UserId};
 
 use crate::StoreError;
+use crate::error::missing;
 
 /// What became of a guarded write.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,4 +49,8 @@ pub trait Credentials: Send + Sync {
         seen: &[u8],
         connection: &Connection,
     ) -> Result<Guarded, StoreError>;
+    /// Lists the credentials of one user, by server and account.
+    async fn list_user_credentials(&self, _user: &UserId) -> Result<Vec<Credential>, StoreError> {
+        Err(missing())
+    }
 }

@@ -26,3 +26,10 @@ pub enum StoreError {
         source: Box<dyn Error + Send + Sync>,
     },
 }
+
+/// What a backend answers that does not do a thing yet.
+pub(crate) fn missing() -> StoreError {
+    StoreError::Failed {
+        source: "this backend cannot do that".into(),
+    }
+}

@@ -8,25 +8,37 @@
 //! on an existing key, `update` and `delete` say whether there was a row.
 
 pub use api_tokens::ApiTokens;
+pub use audit::Audit;
+pub use changes::{Change, Changes, Cursor};
 pub use connections::Connections;
 pub use credentials::{Credentials, Guarded};
 pub use error::StoreError;
+pub use installations::Installations;
 pub use keys::Keys;
 pub use leases::{Lease, Leases};
 pub use registrations::Registrations;
-pub use servers::Servers;
+pub use reseals::{Reseals, SealedRow};
+pub use revocations::Revocations;
+pub use servers::{Purged, Servers};
 pub use sign_ins::SignIns;
+pub use sweeps::Sweeps;
 pub use tenant::{Store, TenantStore};
 
 mod api_tokens;
+mod audit;
+mod changes;
 mod connections;
 #[cfg(feature = "contract")]
 pub mod contract;
 mod credentials;
 mod error;
+mod installations;
 mod keys;
 mod leases;
 mod registrations;
+mod reseals;
+mod revocations;
 mod servers;
 mod sign_ins;
+mod sweeps;
 mod tenant;

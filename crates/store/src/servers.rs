@@ -1,9 +1,21 @@
 //! The catalogue.
 
 use async_trait::async_trait;
-use claviger_model::{Server, ServerId, Slug};
+use claviger_model::{Connection, Revocation, Server, ServerId, Slug};
 
 use crate::StoreError;
+use crate::error::missing;
+
+/// One credential of a server that ends with its old settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Purged {
+    /// The fingerprint that was seen; another one in the database undoes the whole purge.
+    pub fingerprint: Vec<u8>,
+    /// Its connection from now on.
+    pub connection: Connection,
+    /// What is owed to the issuer, where it offers revocation.
+    pub revocation: Option<Revocation>,
+}
 
 /// Servers of one tenant.
 #[async_trait]
@@ -21,4 +33,21 @@ pub trait Servers: Send + Sync {
     /// Deletes a server and all that hangs on it: credentials, connections, registrations,
     /// sign-ins, leases.
     async fn delete_server(&self, id: &ServerId) -> Result<bool, StoreError>;
+    /// Writes a server anew and, in the same transaction, ends every credential it has, queues
+    /// their revocations, ends its open sign-ins as cancelled, and makes its client information no
+    /// longer current. `purged` names every credential: [`StoreError::Conflict`] if there is
+    /// another one, or another fingerprint, and nothing is written then. False if there is no such
+    /// server.
+    async fn purge_server(&self, _server: &Server, _purged: &[Purged]) -> Result<bool, StoreError> {
+        Err(missing())
+    }
+    /// Deletes a server like [`Servers::delete_server`], and queues the revocations of its
+    /// credentials with it; `purged` as for [`Servers::purge_server`].
+    async fn surrender_server(
+        &self,
+        _id: &ServerId,
+        _purged: &[Purged],
+    ) -> Result<bool, StoreError> {
+        Err(missing())
+    }
 }

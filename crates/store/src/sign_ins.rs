@@ -1,9 +1,10 @@
 //! Sign-ins in flight.
 
 use async_trait::async_trait;
-use claviger_model::{CredentialKey, Outcome, SignIn, SignInId, Timestamp};
+use claviger_model::{Connection, Credential, CredentialKey, Outcome, SignIn, SignInId, Timestamp};
 
 use crate::StoreError;
+use crate::error::missing;
 
 /// Sign-ins of one tenant. At most one per key is open (M3).
 #[async_trait]
@@ -28,4 +29,15 @@ pub trait SignIns: Send + Sync {
     ) -> Result<Option<SignIn>, StoreError>;
     /// Ends one, once; false if it had ended. The sealed part is erased.
     async fn end_sign_in(&self, id: &SignInId, outcome: Outcome) -> Result<bool, StoreError>;
+    /// Ends one as a success and stores its credential and connection, as
+    /// [`crate::Credentials::replace_credential`] does, in one transaction. False if it had ended;
+    /// nothing is written then.
+    async fn complete_sign_in(
+        &self,
+        _id: &SignInId,
+        _credential: &Credential,
+        _connection: &Connection,
+    ) -> Result<bool, StoreError> {
+        Err(missing())
+    }
 }

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use claviger_model::TenantId;
+use claviger_model::{AuditEntry, TenantId};
 
+use crate::error::missing;
 use crate::{
-    ApiTokens, Connections, Credentials, Keys, Leases, Registrations, Servers, SignIns, StoreError,
+    ApiTokens, Audit, Changes, Connections, Credentials, Cursor, Installations, Keys, Leases,
+    Registrations, Reseals, Revocations, Servers, SignIns, StoreError, Sweeps,
 };
 
 /// A database.
@@ -21,12 +23,40 @@ pub trait Store: Send + Sync + 'static {
     /// Finds the tenant of an API token or a sign-in by keyed MAC; nothing else is told.
     async fn locate(&self, mac: &[u8]) -> Result<Option<TenantId>, StoreError>;
 
+    /// The audit log of every node.
+    fn audit(&self) -> Arc<dyn Audit>;
+
+    /// What the database says of itself.
+    fn installation(&self) -> Arc<dyn Installations>;
+
+    /// Lists the tenants that have any row, by name.
+    async fn list_tenants(&self) -> Result<Vec<TenantId>, StoreError> {
+        Err(missing())
+    }
+
+    /// What changed since a cursor, by any process. Without one: only where to begin.
+    async fn list_changes(&self, _since: Option<&Cursor>) -> Result<Changes, StoreError> {
+        Err(missing())
+    }
+
     /// A number that changes whenever another process or connection may have written.
     async fn data_version(&self) -> Result<i64, StoreError>;
 }
 
 /// Everything one tenant has.
 pub trait TenantStore:
-    ApiTokens + Connections + Credentials + Leases + Registrations + Servers + SignIns
+    ApiTokens
+    + Connections
+    + Credentials
+    + Leases
+    + Registrations
+    + Reseals
+    + Revocations
+    + Servers
+    + SignIns
+    + Sweeps
 {
+    /// A handle whose writes stand in one transaction with this entry of the audit log. A write
+    /// that changes nothing records nothing. Of several writes each records it, so it is for one.
+    fn recorded(&self, entry: &AuditEntry) -> Arc<dyn TenantStore>;
 }

@@ -224,7 +224,7 @@ mod tests {
     use claviger_store::contract::fixtures::{
         api_token, connection, credential, key_of, key_row, registration, server, tenant,
     };
-    use claviger_store::{Keys, TenantStore};
+    use claviger_store::{Audit, Installations, Keys, TenantStore};
     use claviger_store_sqlite::SqliteStore;
     use tempfile::TempDir;
 
@@ -320,6 +320,14 @@ mod tests {
 
         fn keys(&self) -> Arc<dyn Keys> {
             self.0.keys()
+        }
+
+        fn audit(&self) -> Arc<dyn Audit> {
+            self.0.audit()
+        }
+
+        fn installation(&self) -> Arc<dyn Installations> {
+            self.0.installation()
         }
 
         async fn locate(&self, mac: &[u8]) -> Result<Option<TenantId>, StoreError> {

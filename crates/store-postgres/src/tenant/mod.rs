@@ -10,8 +10,8 @@ mod sign_ins;
 
 use std::sync::Arc;
 
-use claviger_model::{CredentialKey, TenantId};
-use claviger_store::{StoreError, TenantStore};
+use claviger_model::{AuditEntry, CredentialKey, TenantId};
+use claviger_store::{Reseals, Revocations, StoreError, Sweeps, TenantStore};
 
 use crate::db::Db;
 use crate::error::OtherTenant;
@@ -21,9 +21,23 @@ use crate::pool::{Pool, Scope};
 pub(crate) struct PostgresTenant {
     pub(crate) pool: Arc<Pool>,
     pub(crate) tenant: TenantId,
+    /// What stands in one transaction with whatever is written.
+    pub(crate) entry: Option<AuditEntry>,
 }
 
-impl TenantStore for PostgresTenant {}
+impl TenantStore for PostgresTenant {
+    fn recorded(&self, entry: &AuditEntry) -> Arc<dyn TenantStore> {
+        Arc::new(Self {
+            pool: Arc::clone(&self.pool),
+            tenant: self.tenant.clone(),
+            entry: Some(entry.clone()),
+        })
+    }
+}
+
+impl Reseals for PostgresTenant {}
+impl Revocations for PostgresTenant {}
+impl Sweeps for PostgresTenant {}
 
 impl PostgresTenant {
     async fn read(&self) -> sqlx::Result<Db> {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use claviger_model::{CredentialKey, TenantId};
-use claviger_store::{StoreError, TenantStore};
+use claviger_model::{AuditEntry, CredentialKey, TenantId};
+use claviger_store::{Reseals, Revocations, StoreError, Sweeps, TenantStore};
 
 use crate::error::OtherTenant;
 use crate::pool::Pool;
@@ -20,9 +20,23 @@ mod sign_ins;
 pub(crate) struct SqliteTenant {
     pub(crate) pool: Arc<Pool>,
     pub(crate) tenant: TenantId,
+    /// What stands in one transaction with whatever is written.
+    pub(crate) entry: Option<AuditEntry>,
 }
 
-impl TenantStore for SqliteTenant {}
+impl TenantStore for SqliteTenant {
+    fn recorded(&self, entry: &AuditEntry) -> Arc<dyn TenantStore> {
+        Arc::new(Self {
+            pool: Arc::clone(&self.pool),
+            tenant: self.tenant.clone(),
+            entry: Some(entry.clone()),
+        })
+    }
+}
+
+impl Reseals for SqliteTenant {}
+impl Revocations for SqliteTenant {}
+impl Sweeps for SqliteTenant {}
 
 impl SqliteTenant {
     /// Nothing is written through the handle of another tenant (A213).

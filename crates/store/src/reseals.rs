@@ -1,0 +1,45 @@
+//! What is sealed with which key, for changing the key.
+
+use async_trait::async_trait;
+use claviger_model::{Credential, Registration, Revocation, Server, SignIn};
+
+use crate::StoreError;
+use crate::error::missing;
+
+/// A row that holds something sealed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SealedRow {
+    /// A credential.
+    Credential(Box<Credential>),
+    /// Client information.
+    Registration(Box<Registration>),
+    /// A revocation that is still owed.
+    Revocation(Box<Revocation>),
+    /// A server; its settings hold sealed values.
+    Server(Box<Server>),
+    /// A sign-in in flight.
+    SignIn(Box<SignIn>),
+}
+
+/// The sealed rows of one tenant.
+#[async_trait]
+pub trait Reseals: Send + Sync {
+    /// Counts the rows that are sealed with an older generation than this one.
+    async fn count_sealed_before(&self, _generation: u32) -> Result<u64, StoreError> {
+        Err(missing())
+    }
+    /// Some of them, at most `limit` of each kind.
+    async fn list_sealed_before(
+        &self,
+        _generation: u32,
+        _limit: u32,
+    ) -> Result<Vec<SealedRow>, StoreError> {
+        Err(missing())
+    }
+    /// Writes what is sealed in `fresh`, and nothing else of it, if the stored row still holds what
+    /// is sealed in `seen`; says whether it did. It never overwrites a rotation.
+    async fn reseal(&self, _seen: &SealedRow, _fresh: &SealedRow) -> Result<bool, StoreError> {
+        Err(missing())
+    }
+}
