@@ -8,6 +8,7 @@
 )]
 
 mod admission;
+mod canaries;
 mod command_line;
 mod demo;
 mod first_start;

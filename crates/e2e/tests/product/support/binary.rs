@@ -53,6 +53,11 @@ impl Claviger {
         }
     }
 
+    /// Gives every later command one more variable.
+    pub(crate) fn set(&mut self, name: &'static str, value: &str) {
+        self.environment.push((name, value.to_owned()));
+    }
+
     /// A node on this PostgreSQL database.
     pub(crate) fn on(database: &Database) -> Self {
         let mut node = Self::new();

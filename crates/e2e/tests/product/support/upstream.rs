@@ -49,6 +49,8 @@ struct Shared {
     origin: String,
     /// Life of an access token; `None` asks for no token at all.
     life: Option<Duration>,
+    /// Stands in front of every secret it gives out.
+    mark: String,
     state: Mutex<State>,
 }
 
@@ -59,6 +61,7 @@ struct State {
     access: BTreeMap<String, Instant>,
     refresh: Option<String>,
     seen: Vec<String>,
+    secrets: Vec<String>,
     /// The person says no.
     denies: bool,
     /// The stream that waits for its second event.
@@ -73,20 +76,26 @@ struct Handed(mpsc::Receiver<Bytes>);
 impl Upstream {
     /// Tokens live this long.
     pub(crate) async fn protected(life: Duration) -> Self {
-        Self::start(Some(life)).await
+        Self::start(Some(life), "").await
+    }
+
+    /// The same; every secret it gives out begins with `mark`, and clients get one too.
+    pub(crate) async fn marked(life: Duration, mark: &str) -> Self {
+        Self::start(Some(life), mark).await
     }
 
     /// Nobody is asked for a token.
     pub(crate) async fn open() -> Self {
-        Self::start(None).await
+        Self::start(None, "").await
     }
 
-    async fn start(life: Option<Duration>) -> Self {
+    async fn start(life: Option<Duration>, mark: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin = format!("http://{}", listener.local_addr().unwrap());
         let shared = Arc::new(Shared {
             origin: origin.clone(),
             life,
+            mark: mark.to_owned(),
             state: Mutex::default(),
         });
         let serving = Arc::clone(&shared);
@@ -124,6 +133,11 @@ impl Upstream {
     /// The `Authorization` headers that arrived at the MCP endpoint.
     pub(crate) fn authorizations(&self) -> Vec<String> {
         self.shared.state().seen.clone()
+    }
+
+    /// Every secret that went in or out so far, as it was sent.
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        self.shared.state().secrets.clone()
     }
 
     /// From now on the person says no.
@@ -175,9 +189,11 @@ impl Shared {
         }
         state.issued += 1;
         let (access, refresh) = (
-            format!("at-{}", state.issued),
-            format!("rt-{}", state.issued),
+            format!("{}at-{}", self.mark, state.issued),
+            format!("{}rt-{}", self.mark, state.issued),
         );
+        state.secrets.extend([access.clone(), refresh.clone()]);
+        state.secrets.extend(form.get("code_verifier").cloned());
         let life = self.life.unwrap_or_default();
         state.access.insert(access.clone(), Instant::now() + life);
         state.refresh = Some(refresh.clone());
@@ -199,31 +215,45 @@ impl Shared {
             "response_types_supported": ["code"],
             "grant_types_supported": ["authorization_code", "refresh_token"],
             "code_challenge_methods_supported": ["S256"],
-            "token_endpoint_auth_methods_supported": ["none"],
+            "token_endpoint_auth_methods_supported": ["none", "client_secret_post"],
             "authorization_response_iss_parameter_supported": true,
         })
     }
 
     fn register(&self, body: &[u8]) -> Out {
         let asked: Value = serde_json::from_slice(body).unwrap();
-        self.state().counts.registrations += 1;
-        let answer = json!({
+        let mut state = self.state();
+        state.counts.registrations += 1;
+        let mut answer = json!({
             "client_id": "e2e-client", "token_endpoint_auth_method": "none",
             "redirect_uris": asked["redirect_uris"], "grant_types": asked["grant_types"],
         });
+        if !self.mark.is_empty() {
+            let (secret, manage) = (format!("{}cs", self.mark), format!("{}rat", self.mark));
+            state.secrets.extend([secret.clone(), manage.clone()]);
+            answer["token_endpoint_auth_method"] = json!("client_secret_post");
+            answer["client_secret"] = json!(secret);
+            answer["client_secret_expires_at"] = json!(0);
+            answer["registration_access_token"] = json!(manage);
+            answer["registration_client_uri"] = json!(format!("{}/register/1", self.origin));
+        }
         document(StatusCode::CREATED, &answer)
     }
 
     /// Says yes or no at once.
     fn authorize(&self, query: &BTreeMap<String, String>) -> Out {
         let mut back = Url::parse(&query["redirect_uri"]).unwrap();
-        let (name, value) = if self.state().denies {
-            ("error", "access_denied")
+        let mut state = self.state();
+        let (name, value) = if state.denies {
+            ("error", "access_denied".to_owned())
         } else {
-            ("code", "the-code")
+            ("code", format!("{}the-code", self.mark))
         };
+        state
+            .secrets
+            .extend([value.clone(), query["state"].clone()]);
         back.query_pairs_mut()
-            .append_pair(name, value)
+            .append_pair(name, &value)
             .append_pair("state", &query["state"])
             .append_pair("iss", &self.origin);
         let mut response = document(StatusCode::FOUND, &json!({}));
