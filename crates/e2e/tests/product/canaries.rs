@@ -157,7 +157,7 @@ async fn add_servers(claviger: &Claviger, upstream: &Upstream) -> String {
         ][..],
         &["fixed", &url, "--header", &header],
     ] {
-        let issuer: &[&str] = if words[0] == "oauth" {
+        let issuer: &[&str] = if words[0] == "own" {
             &["--issuer", "https://issuer.example"]
         } else {
             &[]
