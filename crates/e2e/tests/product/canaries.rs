@@ -148,7 +148,7 @@ async fn add_servers(claviger: &Claviger, upstream: &Upstream) -> String {
     let mut said = String::new();
     for words in [
         &[
-            "oauth",
+            "own",
             &url,
             "--client-id",
             "i",
