@@ -20,6 +20,8 @@ use crate::limits::Limits;
 use crate::read::Reader;
 use crate::refusal::Refusal;
 use crate::target::Target;
+#[cfg(feature = "failpoints")]
+use crate::watched;
 
 #[async_trait]
 impl Fetch for Egress {
@@ -55,8 +57,12 @@ impl Egress {
             .unwrap_or(Err(FetchError::Connect {
                 reason: "too many requests at once",
             }))?;
+        #[cfg(feature = "failpoints")]
+        let is_refresh = watched::is_refresh(&request);
         let request = outbound(request, &target)?;
         let exchange = self.exchange(request, reach);
+        #[cfg(feature = "failpoints")]
+        let exchange = watched::watched(is_refresh, exchange);
         let Ok(response) = timeout_at(deadline, Box::pin(exchange)).await else {
             return Err(FetchError::Timeout);
         };

@@ -26,3 +26,5 @@ mod settings;
 mod target;
 mod tls;
 mod turns;
+#[cfg(feature = "failpoints")]
+mod watched;

@@ -12,10 +12,13 @@ pub use reach::Reach;
 pub use resolve::{Resolve, ResolveError};
 pub use tasks::Tasks;
 
+#[cfg(feature = "failpoints")]
+pub mod failpoint;
 pub mod system;
 
 mod clock;
 mod entropy;
+mod failpoint_macros;
 mod fetch;
 mod forward;
 mod journal;

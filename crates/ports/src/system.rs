@@ -28,7 +28,10 @@ impl Clock for SystemClock {
         let since = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
-        Timestamp::from_secs(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+        let secs = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
+        #[cfg(feature = "failpoints")]
+        let secs = secs.saturating_add(crate::failpoint::clock_shift());
+        Timestamp::from_secs(secs)
     }
 
     fn monotonic_ms(&self) -> u64 {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use claviger_client::{Refresh, RefreshError, Tokens as Obtained, refresh};
 use claviger_model::{Credential, OauthSettings, RegistrationOrigin, Server};
+use claviger_ports::failpoint_in_task;
 
 use crate::HoldError;
 use crate::broker::{Inner, reach_of};
@@ -80,6 +81,7 @@ impl Inner {
                 Some(send_by_ms),
             )
             .await;
+        failpoint_in_task!("refresh.after_response");
         match answer {
             Ok(obtained) => self.renewed(server, held, obtained).await,
             Err(RefreshError::Terminal { .. }) => Ok(Refreshed::Terminal),

@@ -7,6 +7,7 @@ use claviger_crypto::base64url_encode;
 use claviger_model::{
     Connection, Credential, CredentialKey, Grant, OauthSettings, Reason, Server, Standing,
 };
+use claviger_ports::failpoint_in_task;
 use claviger_store::{Guarded, StoreError};
 
 use super::intent::Intent;
@@ -52,6 +53,7 @@ enum Rotated {
 impl Flight {
     pub(super) async fn fly(&self) -> Landed {
         let landed = self.fly_once().await;
+        failpoint_in_task!("refresh.before_reply");
         let (pauses, now_ms) = (&self.inner.pauses, self.inner.parts.clock.monotonic_ms());
         pauses.remember(&self.key, &self.seen, &landed, now_ms);
         // Whoever waited hears the same as whoever comes next: when it is worth asking again.
@@ -60,12 +62,15 @@ impl Flight {
     }
 
     async fn fly_once(&self) -> Landed {
+        failpoint_in_task!("refresh.before_lease");
         let mut holding = match self.lease().await {
             Ok(Leased::Mine(holding)) => holding,
             Ok(Leased::Landed(landed)) => return landed,
             Err(error) => return self.database(&error),
         };
+        failpoint_in_task!("refresh.after_lease");
         let landed = self.under_lease(&mut holding).await;
+        failpoint_in_task!("refresh.before_release");
         holding.release(&self.inner, &self.key).await;
         match landed {
             Ok(landed) => landed,
@@ -128,6 +133,7 @@ impl Flight {
         };
         let tokens = inner.unseal(&self.server, &held.row).await?;
         let intent = Intent::declare(inner, &self.key).await?;
+        failpoint_in_task!("refresh.after_intent");
         let answer = inner
             .redeem_refresh(
                 &self.server,
@@ -190,7 +196,10 @@ impl Flight {
         let mut races = 0;
         loop {
             match self.rotate(sent, &row, tokens).await {
-                Ok(Rotated::Written(held)) => return Ok(Landed::Fresh(held)),
+                Ok(Rotated::Written(held)) => {
+                    failpoint_in_task!("refresh.after_commit");
+                    return Ok(Landed::Fresh(held));
+                }
                 // A122, I30: the token is still the one we sent. The version is part of the seal.
                 Ok(Rotated::Moved(version)) if races < MOST_RACES => {
                     races += 1;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use claviger_crypto::Secret;
 use claviger_model::{Auth, CredentialKey, Outcome, Server, ServerId, SignIn, UserId};
+use claviger_ports::failpoint_in_task;
 use claviger_wire::Callback;
 use tokio::sync::oneshot;
 
@@ -47,6 +48,7 @@ impl Broker {
         let Some((sign_in, row)) = inner.take(&callback).await else {
             return Completed::NotOurs;
         };
+        failpoint_in_task!("sign_in.after_take");
         let (send, receive) = oneshot::channel();
         let taken = (sign_in.key.tenant.clone(), sign_in.id.clone());
         let work = finish(

@@ -8,6 +8,7 @@ use claviger_client::{
 use claviger_model::{
     Credential, CredentialKey, Outcome, RegistrationId, RegistrationOrigin, Server, SignIn,
 };
+use claviger_ports::failpoint_in_task;
 use claviger_wire::{Callback, ErrorCode};
 
 use super::Ended;
@@ -61,6 +62,7 @@ impl Inner {
         let answer = self
             .run(&mut redeem(input), &reach_of(server), &mut keep)
             .await;
+        failpoint_in_task!("sign_in.after_response");
         let redeemed = match answer {
             Ok(given) => {
                 let obtained = self.obtained(&sign_in.key, record, pending, given);
@@ -168,6 +170,7 @@ impl Inner {
         };
         let connection = answered.connection(row, self.parts.clock.now());
         self.replace(server, row, tokens, &connection).await?;
+        failpoint_in_task!("sign_in.after_commit");
         // Whatever was read before is old now; the next request reads what was stored.
         self.cache.invalidate();
         self.tickets.forget(&key);

@@ -1,5 +1,6 @@
 //! Schema versions: forward only, one transaction for all that is pending, frozen by hash.
 
+use claviger_ports::failpoint_in_task;
 use sqlx::{AssertSqlSafe, Result, query, query_as, query_scalar, raw_sql};
 
 use crate::db::Db;
@@ -102,6 +103,7 @@ pub(crate) async fn migrate(pool: &Pool, migrations: &[Migration]) -> Result<Fou
         .execute(&mut db)
         .await?;
     }
+    failpoint_in_task!("migrate.before_commit");
     db.commit_uncounted().await?;
     Ok(Found::Version(
         i64::try_from(migrations.len()).unwrap_or(i64::MAX),

@@ -1,5 +1,6 @@
 //! Schema versions: forward only, one transaction for all that is pending.
 
+use claviger_ports::failpoint_in_task;
 use sqlx::{AssertSqlSafe, Connection as _, query_scalar, raw_sql};
 
 use crate::db::Db;
@@ -72,6 +73,7 @@ pub(crate) async fn migrate(db: &mut Db, migrations: &[&'static str]) -> sqlx::R
     raw_sql(AssertSqlSafe(marks))
         .execute(&mut *transaction)
         .await?;
+    failpoint_in_task!("migrate.before_commit");
     transaction.commit().await?;
     Ok(Found::Version(known))
 }
