@@ -16,7 +16,7 @@ pub use serve::Setting;
 pub use sign_in::{Begin, BeginError, Begun, Completed, Ended, Started};
 pub use standing::Status;
 pub use step::{Step, StepKind, StepSink};
-pub use vault::{Vault, VaultError};
+pub use vault::{AuditKey, KekProvider, Keks, KeyName, ProviderError, Vault, VaultError};
 
 mod answered;
 mod attach;

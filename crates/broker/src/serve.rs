@@ -12,7 +12,7 @@ use http::{HeaderName, HeaderValue};
 use crate::broker::{Inner, key_of, origin_of};
 use crate::cache::{Age, Held};
 use crate::refresh::{Landed, Seen};
-use crate::{Attach, Attachment, Broker, HoldError, Missing, Refusal};
+use crate::{Attach, Attachment, Broker, HoldError, Missing, Refusal, VaultError};
 
 /// What a caller is told to wait when an issuer does not answer, in seconds.
 const RETRY_AFTER_S: u32 = 5;
@@ -211,7 +211,7 @@ impl Inner {
         setting: Setting<'_>,
         sealed: &str,
     ) -> Result<Secret, HoldError> {
-        let record = base64_decode(sealed).ok_or(crate::VaultError::UnknownKey)?;
+        let record = base64_decode(sealed).ok_or(VaultError::UnknownKey)?;
         let context = setting_context(server, setting);
         let opened = self
             .parts
@@ -229,7 +229,11 @@ impl Inner {
 pub(crate) fn broken(server: &Server, error: &HoldError) -> Missing {
     tracing::error!(server = %server.slug, error = %Chain(error), "a credential cannot be used");
     match error {
-        HoldError::Store { .. } => Missing::Unreachable {
+        // F30: nothing is wrong with what is stored, and a sign-in would not mend it.
+        HoldError::Store { .. }
+        | HoldError::Vault {
+            source: VaultError::Store { .. } | VaultError::Unavailable { .. },
+        } => Missing::Unreachable {
             server: server.slug.to_string(),
             retry_after_s: RETRY_AFTER_S,
         },

@@ -8,6 +8,8 @@ mod disconnect;
 #[cfg(test)]
 mod headers;
 #[cfg(test)]
+mod keks;
+#[cfg(test)]
 mod own;
 #[cfg(test)]
 mod races;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use claviger_broker::{
     Attach, Attachment, Begin, BeginError, Begun, Broker, BrokerParts, BrokerSettings, Completed,
-    Ended, Missing, Refusal, Setting, Started, Vault, VaultError,
+    Ended, Keks, Missing, Refusal, Setting, Started, Vault, VaultError,
 };
 use claviger_client::Quirks;
 use claviger_crypto::{Kek, Secret};
@@ -74,13 +74,22 @@ impl Installation {
     }
 
     pub(crate) async fn node_with(&self, kek: [u8; 32], seed: u64) -> Result<Node, VaultError> {
+        self.node_of(Kek::new(kek), seed).await
+    }
+
+    /// The same with any KEKs.
+    pub(crate) async fn node_of(
+        &self,
+        keks: impl Into<Keks>,
+        seed: u64,
+    ) -> Result<Node, VaultError> {
         let store = Arc::new(SqliteStore::open(&self.database()).await.unwrap());
         let (entropy, tasks) = (
             Arc::new(SeededEntropy::new(seed)),
             Arc::new(TokioTasks::new()),
         );
         let vault = Vault::open(
-            Kek::new(kek),
+            keks,
             store.keys(),
             Arc::clone(&entropy) as _,
             Arc::clone(&self.clock) as _,
