@@ -5,6 +5,7 @@
 
 mod bench;
 mod coverage;
+mod fuzz;
 mod machine;
 mod repository;
 mod source;
@@ -38,6 +39,7 @@ fn dispatch(words: &[&str]) -> Result<bool> {
         Some((&"words", [])) => tidy::words_only(),
         Some((&"coverage", rest)) => coverage::main(rest),
         Some((&"bench", rest)) => bench::main(rest),
+        Some((&"fuzz", rest)) => fuzz::main(rest),
         None | Some((&("help" | "-h" | "--help"), _)) => {
             say(USAGE);
             Ok(true)
@@ -56,4 +58,5 @@ usage: cargo xtask <command>
   tidy [--write]                         check the rules of the house; --write renews the code map
   words                                  check the names of public items against xtask/words.txt
   coverage [--found|--missing|--write]   show which ids have a test; --write renews docs/coverage.txt
-  bench [NAME]                           run a benchmark side by side with its yardsticks";
+  bench [NAME]                           run a benchmark side by side with its yardsticks
+  fuzz [TARGET|all] [--seconds N]        run a fuzz target of fuzz/; without a name: list them";

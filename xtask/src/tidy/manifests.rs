@@ -8,7 +8,11 @@ use super::House;
 pub(super) fn inherit_from_the_root(house: &House) -> Vec<String> {
     let mut faults = Vec::new();
     for file in &house.files {
-        let is_member = file.path.ends_with("/Cargo.toml") && !file.path.starts_with("tests/");
+        // The fuzz targets are a workspace of their own.
+        let is_outside = ["tests/", "fuzz/"]
+            .iter()
+            .any(|folder| file.path.starts_with(folder));
+        let is_member = file.path.ends_with("/Cargo.toml") && !is_outside;
         // What cargo cannot parse never comes this far.
         if let Some(manifest) = file.text.parse().ok().filter(|_| is_member) {
             let found = check(&manifest);
