@@ -22,6 +22,7 @@ use crate::narrow::Narrow;
 use crate::pause::Pauses;
 use crate::record::{RecordError, Tokens};
 use crate::refresh::Landed;
+use crate::restored::Restored;
 use crate::sign_in::Ending;
 use crate::ticket::Tickets;
 use crate::{TokenMark, Vault, VaultError};
@@ -73,6 +74,7 @@ pub(crate) struct Inner {
     pub(crate) pauses: Pauses,
     pub(crate) doubts: Doubts,
     pub(crate) narrow: Narrow,
+    pub(crate) restored: Restored,
     pub(crate) endings: Mutex<HashMap<SignInId, Ending>>,
     pub(crate) closed: watch::Sender<bool>,
 }
@@ -159,6 +161,7 @@ impl Broker {
                 pauses: Pauses::default(),
                 doubts: Doubts::default(),
                 narrow: Narrow::default(),
+                restored: Restored::default(),
                 endings: Mutex::default(),
                 closed: watch::channel(false).0,
             }),

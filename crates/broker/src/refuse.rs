@@ -85,6 +85,8 @@ impl Broker {
         let before = self.connection(key).await.and_then(|one| one.reason);
         let was_diagnosed = before == Some(Reason::FreshTokenRefused);
         let is_fresh = self.is_fresh(key, held, was_diagnosed);
+        // F31: an access token from a backup may have been ended with the grant it belonged to.
+        let is_fresh = is_fresh && !inner.is_from_backup(held);
         if can_renew(held, settings) && !is_fresh {
             let seen = Seen::of(&held.row);
             let landed = inner.renew_patiently(server, settings, key, seen).await;

@@ -92,13 +92,10 @@ impl Broker {
         };
         let now = inner.parts.clock.now();
         match held.age(now, jitter_of(&held)) {
-            Age::Fresh => Ok(attachment(&held)),
-            Age::Aging => {
+            Age::Fresh if !inner.wants_recheck(&held) => Ok(attachment(&held)),
+            Age::Aging | Age::Fresh => {
                 // Served while it is refreshed; nobody waits for what still works.
-                let seen = Seen::of(&held.row);
-                if can_renew(&held, settings) && inner.paused(&key, &seen).is_none() {
-                    drop(inner.start_renewal(server, settings, &key, seen));
-                }
+                inner.start_quiet_renewal(server, settings, &key, &held);
                 Ok(attachment(&held))
             }
             Age::Expired if can_renew(&held, settings) => {

@@ -6,6 +6,7 @@ use claviger_model::{Auth, Credential, OauthSettings, Server};
 use crate::broker::{Inner, reach_of};
 use crate::disconnect::AtIssuer;
 use crate::record::Tokens;
+use crate::restored::HELD;
 
 // === impl Inner ===
 
@@ -49,6 +50,10 @@ impl Inner {
         let Some(endpoint) = row.revocation_endpoint.clone() else {
             return AtIssuer::NotOffered;
         };
+        if self.is_held() {
+            // F33: it may be the grant of the live installation.
+            return AtIssuer::Failed(HELD.to_owned());
+        }
         let input = Revoke {
             issuer: row.issuer.clone(),
             revocation_endpoint: endpoint,

@@ -19,6 +19,7 @@ use crate::cache::{Age, Held};
 use crate::engine::Refreshed;
 use crate::keep::{MOST_RACES, Patience};
 use crate::record::Tokens;
+use crate::restored::HELD;
 use crate::serve::Chain;
 
 /// How long a loser waits for the winner, in milliseconds.
@@ -52,6 +53,10 @@ enum Rotated {
 
 impl Flight {
     pub(super) async fn fly(&self) -> Landed {
+        // F33: not remembered, since it ends with a word of the operator.
+        if self.inner.is_held() {
+            return Landed::Misconfigured(HELD.to_owned());
+        }
         let landed = self.fly_once().await;
         failpoint_in_task!("refresh.before_reply");
         let (pauses, now_ms) = (&self.inner.pauses, self.inner.parts.clock.monotonic_ms());
@@ -305,7 +310,10 @@ impl Flight {
         }
         // An earlier answer was lost on its way: the token may be dead because it was rotated.
         let is_doubtful = intent.was_left || self.inner.pauses.is_doubtful(&self.key, &self.seen);
-        let reason = if is_doubtful {
+        let reason = if self.inner.came_from_backup(sent) {
+            // F31: somebody may have rotated it since the backup was made.
+            Reason::Restored
+        } else if is_doubtful {
             Reason::AmbiguousRotation
         } else {
             Reason::RefreshRefused

@@ -64,6 +64,9 @@ pub enum BeginError {
         #[source]
         source: HoldError,
     },
+    /// This is a copy that nobody called the live one (F33).
+    #[error("no sign-in begins on a restored copy that nobody has called the live one")]
+    Held,
     /// One is under way (M3).
     #[error("a sign-in is already under way, begun {since_s} s ago")]
     InFlight {
@@ -95,6 +98,7 @@ impl BeginError {
     /// A stable word for it.
     pub fn code(&self) -> &'static str {
         match self {
+            Self::Held => "held",
             Self::Hold { .. } => "credential",
             Self::InFlight { .. } => "sign_in_in_flight",
             Self::Look(source) => source.code(),
@@ -109,7 +113,7 @@ impl BeginError {
             Self::Hold { source } => source.fault(),
             Self::InFlight { .. } => Fault::Caller,
             Self::Look(source) => source.fault(),
-            Self::Misconfigured { .. } => Fault::Operator,
+            Self::Held | Self::Misconfigured { .. } => Fault::Operator,
             Self::Unreachable => Fault::Peer,
         }
     }
@@ -117,6 +121,7 @@ impl BeginError {
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::Held => Some("`claviger restore --confirm-live` says so".to_owned()),
             Self::Look(source) => source.hint(),
             Self::Unreachable => Some("try again in a moment".to_owned()),
             _ => None,
@@ -180,6 +185,9 @@ impl Broker {
                 .await
         {
             return Ok(Begun::Connected);
+        }
+        if inner.is_held() {
+            return Err(BeginError::Held);
         }
         if settings.grant == Grant::ClientCredentials {
             let seen = held.map(|held| Seen::of(&held.row)).unwrap_or_default();

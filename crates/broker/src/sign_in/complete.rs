@@ -45,6 +45,10 @@ impl Broker {
             return Completed::NotOurs;
         };
         let inner = &self.inner;
+        if inner.is_held() {
+            // F33: a code is redeemed by the live installation alone.
+            return Completed::NotOurs;
+        }
         let Some((sign_in, row)) = inner.take(&callback).await else {
             return Completed::NotOurs;
         };

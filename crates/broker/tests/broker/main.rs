@@ -20,6 +20,8 @@ mod refused;
 #[cfg(test)]
 mod registrations;
 #[cfg(test)]
+mod restored;
+#[cfg(test)]
 mod sign_in;
 #[cfg(test)]
 mod step_up;
