@@ -50,6 +50,14 @@ pub enum OpenError {
     /// Another program's schema.
     #[error("the schema `claviger` holds tables of another program; name another database")]
     NotOurs,
+    /// An earlier version of Claviger wrote it, and it is not to be migrated here.
+    #[error("the database has schema {found}, this version works with {known}")]
+    Older {
+        /// The schema of the database.
+        found: i64,
+        /// The schema this binary works with.
+        known: i64,
+    },
     /// The server is too old.
     #[error("the server is PostgreSQL {found}; at least {oldest} is needed")]
     OldServer {
@@ -87,6 +95,7 @@ impl OpenError {
             | Self::Denied { .. }
             | Self::Newer { .. }
             | Self::NotOurs
+            | Self::Older { .. }
             | Self::OldServer { .. }
             | Self::Unfenced { .. }
             | Self::Untrusted { .. }
@@ -148,6 +157,14 @@ impl From<sqlx::Error> for Failure {
         Self::Told(StoreError::Failed {
             source: error.into(),
         })
+    }
+}
+
+/// What a unit of work answered that nobody tries again, as the traits say it.
+pub(crate) fn store_error(error: sqlx::Error) -> StoreError {
+    match Failure::from(error) {
+        Failure::Again => StoreError::Busy,
+        Failure::Told(error) => error,
     }
 }
 

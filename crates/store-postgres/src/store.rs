@@ -8,6 +8,7 @@ use claviger_model::TenantId;
 use claviger_store::{Audit, Installations, Keys, Store, StoreError, TenantStore};
 use sqlx::query_scalar;
 
+use crate::error::store_error;
 use crate::keys::PostgresKeys;
 use crate::migrate::{Found, KNOWN, MIGRATIONS, grant, inspect, migrate};
 use crate::open::Role;
@@ -38,6 +39,33 @@ impl PostgresStore {
         match &settings.owner_url {
             Some(owner) => migrate_as_owner(settings, owner, &role).await?,
             None => migrate_what_is_pending(&pool).await?,
+        }
+        Ok(Self {
+            pool: Arc::new(pool),
+        })
+    }
+
+    /// The database as it is now, to be read only: whatever is written meanwhile, all of it is of
+    /// one instant. Keep it for as long as a copy takes, and no longer.
+    pub async fn snapshot(&self) -> Result<Self, StoreError> {
+        let pool = self.pool.snapshot().await.map_err(store_error)?;
+        Ok(Self {
+            pool: Arc::new(pool),
+        })
+    }
+
+    /// Connects to a schema that is up to date already, and migrates nothing.
+    pub async fn connect_as_is(settings: &Settings) -> Result<Self, OpenError> {
+        let failed = OpenError::of("of the URL");
+        let pool = Pool::new(settings).map_err(failed)?;
+        let mut db = pool.read(Scope::Nobody).await.map_err(failed)?;
+        Role::find(&mut db).await.map_err(failed)?.accept()?;
+        let found = inspect(&mut db, &MIGRATIONS).await.map_err(failed)?;
+        drop(db);
+        let found = accept(found)?;
+        if found < KNOWN {
+            let known = KNOWN;
+            return Err(OpenError::Older { found, known });
         }
         Ok(Self {
             pool: Arc::new(pool),

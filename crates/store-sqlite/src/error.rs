@@ -17,6 +17,15 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
     },
+    /// Its pages do not fit together (F35).
+    #[error("the database {path} is damaged")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: sqlx::Error,
+    },
     /// SQLite failed.
     #[error("could not open the database {path}")]
     Database {
@@ -70,7 +79,8 @@ impl OpenError {
     pub const fn fault(&self) -> Fault {
         match self {
             Self::Busy { .. } | Self::Database { .. } => Fault::Us,
-            Self::File { .. }
+            Self::Damaged { .. }
+            | Self::File { .. }
             | Self::Newer { .. }
             | Self::NotAFile { .. }
             | Self::NotOurs { .. }

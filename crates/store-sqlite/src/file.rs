@@ -73,7 +73,28 @@ fn check(path: PathBuf) -> Result<(), OpenError> {
     Ok(())
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+/// Takes the lock file away, once nobody else can know of the database.
+pub(crate) fn remove_lock(path: &Path) -> Result<(), OpenError> {
+    let path = beside(path, LOCK);
+    match fs::remove_file(&path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(OpenError::File { path, source })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Waits until a file is on the disk.
+pub(crate) fn sync(path: &Path) -> Result<(), OpenError> {
+    File::open(path)
+        .and_then(|file| file.sync_all())
+        .map_err(|source| OpenError::File {
+            path: path.to_owned(),
+            source,
+        })
+}
+
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)

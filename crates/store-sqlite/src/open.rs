@@ -29,6 +29,11 @@ pub(crate) fn writing(path: &Path) -> SqliteConnectOptions {
         .pragma("wal_autocheckpoint", "1000")
 }
 
+/// To write what counts only when it is whole.
+pub(crate) fn drafting(path: &Path) -> SqliteConnectOptions {
+    writing(path).synchronous(SqliteSynchronous::Off)
+}
+
 /// To read only.
 pub(crate) fn reading(path: &Path) -> SqliteConnectOptions {
     writing(path).pragma("query_only", "ON")

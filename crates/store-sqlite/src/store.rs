@@ -8,7 +8,9 @@ use claviger_model::TenantId;
 use claviger_store::{Audit, Installations, Keys, Store, StoreError, TenantStore};
 use sqlx::{ConnectOptions as _, Connection as _};
 
-use crate::error::{is_busy, store_error};
+use crate::OpenError;
+use crate::copy::failed;
+use crate::error::store_error;
 use crate::keys::SqliteKeys;
 use crate::locate::locate;
 use crate::migrate::{Found, KNOWN, MIGRATIONS, inspect, migrate};
@@ -16,12 +18,11 @@ use crate::open::probing;
 use crate::pool::Pool;
 use crate::queries::columns::text;
 use crate::tenant::SqliteTenant;
-use crate::{OpenError, file};
 
 /// A database in one SQLite file. Other processes may have the same file open.
 #[derive(Debug, Clone)]
 pub struct SqliteStore {
-    pool: Arc<Pool>,
+    pub(crate) pool: Arc<Pool>,
 }
 
 impl SqliteStore {
@@ -31,27 +32,18 @@ impl SqliteStore {
     /// Refuses links, files that others can read, databases of other programs and of later
     /// versions, and changes nothing then.
     pub async fn open(path: &Path) -> Result<Self, OpenError> {
-        let failed = |source| {
-            let path = path.to_owned();
-            if is_busy(&source) {
-                OpenError::Busy { path }
-            } else {
-                OpenError::Database { path, source }
-            }
-        };
-        file::prepare(path)?;
-        let lock = file::lock(path).await?;
-        // Before anything else: the switch to WAL would change even a file that is then refused.
-        let found = probe(path).await.map_err(failed)?;
-        accept(path, found)?;
-        let pool = Pool::open(path).await.map_err(failed)?;
+        Self::open_as(path, false).await
+    }
+
+    /// A store on these connections, once the schema is up to date.
+    pub(crate) async fn migrated(path: &Path, pool: Pool) -> Result<Self, OpenError> {
+        let failed = |source| failed(path, source);
         let mut writer = pool.writer().await.map_err(failed)?;
         accept(
             path,
             migrate(&mut writer, &MIGRATIONS).await.map_err(failed)?,
         )?;
         drop(writer);
-        drop(lock);
         Ok(Self {
             pool: Arc::new(pool),
         })
@@ -105,7 +97,7 @@ impl Store for SqliteStore {
 }
 
 /// In one transaction, since another process may be migrating.
-async fn probe(path: &Path) -> sqlx::Result<Found> {
+pub(crate) async fn probe(path: &Path) -> sqlx::Result<Found> {
     let mut db = probing(path).connect().await?;
     let mut transaction = db.begin().await?;
     let found = inspect(&mut transaction, KNOWN).await?;
@@ -114,7 +106,7 @@ async fn probe(path: &Path) -> sqlx::Result<Found> {
     Ok(found)
 }
 
-fn accept(path: &Path, found: Found) -> Result<(), OpenError> {
+pub(crate) fn accept(path: &Path, found: Found) -> Result<(), OpenError> {
     match found {
         Found::Empty | Found::Version(_) => Ok(()),
         Found::Newer(found) => Err(OpenError::Newer {

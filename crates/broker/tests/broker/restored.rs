@@ -5,7 +5,7 @@ use std::sync::Arc;
 use claviger_broker::{BeginError, Missing, Recheck};
 use claviger_model::{Installation as Row, Reason, Server, Standing, Timestamp, UserId};
 
-use crate::support::{Installation, NOW, Node, begin, bearer, forced, key, refusal};
+use crate::support::{Installation, NOW, Node, bearer, begin, forced, key, refusal};
 
 fn restored(is_held: bool) -> Row {
     Row {

@@ -1,10 +1,11 @@
 //! The connections, and the units of work on them.
 
 use core::time::Duration;
+use std::sync::Mutex;
 
 use claviger_model::TenantId;
-use sqlx::postgres::PgPoolOptions;
-use sqlx::{PgPool, Result};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{AssertSqlSafe, PgPool, Result};
 
 use crate::Settings;
 use crate::db::Db;
@@ -15,8 +16,18 @@ use crate::open::options;
 #[derive(Debug)]
 pub(crate) struct Pool {
     connections: PgPool,
+    /// Where everything is read as it was at one instant.
+    snapshot: Option<Snapshot>,
     statement_timeout: String,
     lock_timeout: String,
+}
+
+/// One instant of the database, for as long as this is kept.
+#[derive(Debug)]
+struct Snapshot {
+    id: String,
+    /// The transaction that keeps the instant.
+    _keeper: Mutex<Db>,
 }
 
 /// Whose rows a unit of work is about.
@@ -52,8 +63,33 @@ impl Pool {
             .connect_lazy_with(options(settings.url.expose())?);
         Ok(Self {
             connections,
+            snapshot: None,
             statement_timeout: milliseconds(settings.statement_timeout),
             lock_timeout: milliseconds(settings.lock_timeout),
+        })
+    }
+
+    /// The same database as it is now, to be read only; several connections see one instant, so
+    /// this works behind `PgBouncer` as well.
+    pub(crate) async fn snapshot(&self) -> Result<Self> {
+        let mut keeper = self.begin(ONE_INSTANT, Scope::Nobody).await?;
+        // It has nothing to do for as long as everything is read.
+        sqlx::query("SELECT set_config('idle_in_transaction_session_timeout', '0', true)")
+            .execute(&mut keeper)
+            .await?;
+        let id: String = sqlx::query_scalar("SELECT pg_export_snapshot()")
+            .fetch_one(&mut keeper)
+            .await?;
+        let options = self.connections.options().clone();
+        let connect = PgConnectOptions::clone(&self.connections.connect_options());
+        Ok(Self {
+            connections: options.min_connections(0).connect_lazy_with(connect),
+            snapshot: Some(Snapshot {
+                id,
+                _keeper: Mutex::new(keeper),
+            }),
+            statement_timeout: self.statement_timeout.clone(),
+            lock_timeout: self.lock_timeout.clone(),
         })
     }
 
@@ -72,6 +108,7 @@ impl Pool {
     }
 
     async fn begin(&self, begin: &'static str, scope: Scope<'_>) -> Result<Db> {
+        let begin = self.snapshot.as_ref().map_or(begin, |_| ONE_INSTANT);
         let mut dead = 0;
         let transaction = loop {
             match self.connections.begin_with(begin).await {
@@ -87,6 +124,11 @@ impl Pool {
             }
         };
         let mut db = Db::new(transaction);
+        if let Some(Snapshot { id, .. }) = &self.snapshot {
+            // The first statement, and one that takes no parameters; the id is PostgreSQL's own.
+            let take = format!("SET TRANSACTION SNAPSHOT '{id}'");
+            sqlx::query(AssertSqlSafe(take)).execute(&mut db).await?;
+        }
         // All of it ends with the transaction: the next one on this connection is somebody else's.
         sqlx::query(
             "SELECT set_config('app.tenant', $1, true),
@@ -103,6 +145,8 @@ impl Pool {
         Ok(db)
     }
 }
+
+const ONE_INSTANT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 fn milliseconds(duration: Duration) -> String {
     // Zero would be no limit at all.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use claviger_store::StoreError;
 use sqlx::pool::PoolConnection;
-use sqlx::sqlite::SqlitePoolOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{
     ConnectOptions as _, Connection as _, Sqlite, SqliteConnection, SqlitePool, Transaction,
     query_scalar,
@@ -13,7 +13,7 @@ use sqlx::{
 use tokio::sync::Mutex;
 
 use crate::error::store_error;
-use crate::open::{reading, writing};
+use crate::open::{drafting, reading, writing};
 
 /// The connections to one file.
 #[derive(Debug)]
@@ -27,6 +27,15 @@ pub(crate) struct Pool {
 
 impl Pool {
     pub(crate) async fn open(path: &Path) -> sqlx::Result<Self> {
+        Self::open_with(path, writing(path)).await
+    }
+
+    /// To a file that counts only when it is whole.
+    pub(crate) async fn open_draft(path: &Path) -> sqlx::Result<Self> {
+        Self::open_with(path, drafting(path)).await
+    }
+
+    async fn open_with(path: &Path, writing: SqliteConnectOptions) -> sqlx::Result<Self> {
         let kept = || {
             SqlitePoolOptions::new()
                 .idle_timeout(None)
@@ -37,7 +46,7 @@ impl Pool {
         let writer = kept()
             .max_connections(1)
             .min_connections(1)
-            .connect_with(writing(path))
+            .connect_with(writing)
             .await?;
         let readers = kept()
             .max_connections(READERS)
