@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use claviger_client::Quirks;
 use claviger_crypto::{Context, SealedFor};
 use claviger_model::{
-    AccountName, Connection, Credential, CredentialKey, Fault, Server, SignInId, UserId,
+    AccountName, Connection, Credential, CredentialKey, Fault, Server, ServerId, SignInId, UserId,
 };
 use claviger_ports::{Clock, Entropy, Fetch, Reach, Tasks};
 use claviger_store::{Store, StoreError, TenantStore};
@@ -173,6 +173,20 @@ impl Broker {
         self.inner.cache.invalidate();
     }
 
+    /// Forgets what is in memory of one credential: it was written, and has this version now;
+    /// without one it is gone. What this process wrote itself is not forgotten.
+    pub fn forget(&self, key: &CredentialKey, version: Option<u64>) {
+        match version {
+            Some(version) => self.inner.cache.forget_older(key, version),
+            None => self.inner.cache.forget(key),
+        }
+    }
+
+    /// Forgets what is in memory of everybody's credentials at one server: it was changed.
+    pub fn forget_server(&self, server: &ServerId) {
+        self.inner.cache.forget_server(server);
+    }
+
     /// The keys.
     pub(crate) fn vault(&self) -> &Arc<Vault> {
         &self.inner.parts.vault
@@ -221,7 +235,7 @@ impl Inner {
         server: &Server,
         key: &CredentialKey,
     ) -> Result<Option<Arc<Held>>, HoldError> {
-        let seen = self.cache.epoch();
+        let seen = self.cache.epoch(key);
         let held = match self.rows(key).find_credential(key).await? {
             Some(row) => {
                 let tokens = self.unseal(server, &row).await?;

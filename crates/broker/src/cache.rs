@@ -1,10 +1,12 @@
 //! Credentials in memory, so that the hot path touches no database.
 
+use core::hash::BuildHasher as _;
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::hash::RandomState;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use claviger_model::{Credential, CredentialKey, Timestamp};
+use claviger_model::{Credential, CredentialKey, ServerId, Timestamp};
 use http::HeaderValue;
 
 use crate::TokenMark;
@@ -40,9 +42,16 @@ pub(crate) enum Age {
     Fresh,
 }
 
-/// What is known of each key: a credential, or that there is none.
-#[derive(Debug, Default)]
+/// What is known of each key: a credential, or that there is none. In shards, so that a write for
+/// one key holds up few readers and undoes few reads of others.
+#[derive(Debug)]
 pub(crate) struct Cache {
+    shards: Vec<Shard>,
+    hasher: RandomState,
+}
+
+#[derive(Debug, Default)]
+struct Shard {
     entries: RwLock<HashMap<CredentialKey, Option<Arc<Held>>>>,
     epoch: AtomicU64,
 }
@@ -50,6 +59,11 @@ pub(crate) struct Cache {
 /// The state of the world when a read began; an entry read before an invalidation is not kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Epoch(u64);
+
+const SHARDS: usize = 64;
+
+/// How many keys a shard remembers; beyond this any one goes, and is read again when it is used.
+const MOST_PER_SHARD: usize = 4_096;
 
 // === impl Held ===
 
@@ -80,14 +94,14 @@ impl Held {
 // === impl Cache ===
 
 impl Cache {
-    pub(crate) fn epoch(&self) -> Epoch {
-        Epoch(self.epoch.load(Ordering::Acquire))
+    /// To be taken before a row is read, and given to [`Cache::keep`] after.
+    pub(crate) fn epoch(&self, key: &CredentialKey) -> Epoch {
+        self.shard(key).epoch()
     }
 
     /// What is known of `key`.
     pub(crate) fn find(&self, key: &CredentialKey) -> Known {
-        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
-        match entries.get(key) {
+        match self.shard(key).read().get(key) {
             Some(Some(held)) => Known::Held(Arc::clone(held)),
             Some(None) => Known::Absent,
             None => Known::Nothing,
@@ -96,17 +110,81 @@ impl Cache {
 
     /// Keeps what was read, unless something was invalidated since `seen`.
     pub(crate) fn keep(&self, key: &CredentialKey, held: Option<Arc<Held>>, seen: Epoch) {
-        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
-        if self.epoch() == seen {
-            entries.insert(key.clone(), held);
+        let shard = self.shard(key);
+        let mut entries = shard.write();
+        if shard.epoch() != seen {
+            return;
+        }
+        if entries.len() >= MOST_PER_SHARD && !entries.contains_key(key) {
+            let any = entries.keys().next().cloned();
+            any.map(|any| entries.remove(&any));
+        }
+        entries.insert(key.clone(), held);
+    }
+
+    /// Forgets one key: it was written.
+    pub(crate) fn forget(&self, key: &CredentialKey) {
+        let shard = self.shard(key);
+        let mut entries = shard.write();
+        shard.epoch.fetch_add(1, Ordering::AcqRel);
+        entries.remove(key);
+    }
+
+    /// Forgets one key, unless what is known of it is the version that was written, or newer.
+    pub(crate) fn forget_older(&self, key: &CredentialKey, version: u64) {
+        let is_current = matches!(self.find(key), Known::Held(held) if held.row.version >= version);
+        if !is_current {
+            self.forget(key);
+        }
+    }
+
+    /// Forgets everything about one server.
+    pub(crate) fn forget_server(&self, server: &ServerId) {
+        for shard in &self.shards {
+            let mut entries = shard.write();
+            shard.epoch.fetch_add(1, Ordering::AcqRel);
+            entries.retain(|key, _| key.server != *server);
         }
     }
 
     /// Forgets everything: another process may have written.
     pub(crate) fn invalidate(&self) {
-        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
-        self.epoch.fetch_add(1, Ordering::AcqRel);
-        entries.clear();
+        for shard in &self.shards {
+            let mut entries = shard.write();
+            shard.epoch.fetch_add(1, Ordering::AcqRel);
+            entries.clear();
+        }
+    }
+
+    fn shard(&self, key: &CredentialKey) -> &Shard {
+        let hash = self.hasher.hash_one(key);
+        let at = usize::try_from(hash % SHARDS as u64).unwrap_or_default();
+        &self.shards[at]
+    }
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        Self {
+            shards: (0..SHARDS).map(|_| Shard::default()).collect(),
+            hasher: RandomState::new(),
+        }
+    }
+}
+
+// === impl Shard ===
+
+impl Shard {
+    fn epoch(&self) -> Epoch {
+        Epoch(self.epoch.load(Ordering::Acquire))
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, HashMap<CredentialKey, Option<Arc<Held>>>> {
+        self.entries.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, HashMap<CredentialKey, Option<Arc<Held>>>> {
+        self.entries.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -190,12 +268,60 @@ pub(crate) mod tests {
 
     #[test]
     fn a_read_that_began_before_an_invalidation_is_not_kept() {
+        let undo: [fn(&Cache); 3] = [
+            Cache::invalidate,
+            |cache| cache.forget(&key()),
+            |cache| cache.forget_server(&key().server),
+        ];
+        for undo in undo {
+            let cache = Cache::default();
+            let seen = cache.epoch(&key());
+            undo(&cache);
+            cache.keep(&key(), None, seen);
+            assert!(matches!(cache.find(&key()), Known::Nothing));
+            cache.keep(&key(), None, cache.epoch(&key()));
+            assert!(matches!(cache.find(&key()), Known::Absent));
+            undo(&cache);
+            assert!(matches!(cache.find(&key()), Known::Nothing));
+        }
+    }
+
+    #[test]
+    fn what_we_wrote_ourselves_is_not_forgotten_when_we_hear_of_it() {
         let cache = Cache::default();
-        let seen = cache.epoch();
-        cache.invalidate();
-        cache.keep(&key(), None, seen);
+        let keep = || cache.keep(&key(), Some(Arc::new(held(None))), cache.epoch(&key()));
+        keep();
+        cache.forget_older(&key(), 1);
+        assert!(matches!(cache.find(&key()), Known::Held(_)));
+        cache.forget_older(&key(), 2);
         assert!(matches!(cache.find(&key()), Known::Nothing));
-        cache.keep(&key(), None, cache.epoch());
-        assert!(matches!(cache.find(&key()), Known::Absent));
+        cache.keep(&key(), None, cache.epoch(&key()));
+        cache.forget_older(&key(), 1);
+        assert!(matches!(cache.find(&key()), Known::Nothing));
+    }
+
+    #[test]
+    fn forgets_one_server_and_no_other() {
+        let cache = Cache::default();
+        let mut other = key();
+        other.server = ServerId::from_random([2; 16]);
+        for key in [key(), other.clone()] {
+            cache.keep(&key, None, cache.epoch(&key));
+        }
+        cache.forget_server(&key().server);
+        assert!(matches!(cache.find(&key()), Known::Nothing));
+        assert!(matches!(cache.find(&other), Known::Absent));
+    }
+
+    #[test]
+    fn is_bounded() {
+        let cache = Cache::default();
+        for n in 0..MOST_PER_SHARD * SHARDS * 2 {
+            let mut other = key();
+            other.user = UserId::parse(&format!("u{n}")).unwrap();
+            cache.keep(&other, None, cache.epoch(&other));
+        }
+        let kept: usize = cache.shards.iter().map(|shard| shard.read().len()).sum();
+        assert_eq!(kept, MOST_PER_SHARD * SHARDS);
     }
 }

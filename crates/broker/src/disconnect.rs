@@ -92,7 +92,7 @@ impl Inner {
                 // A refresh came in between: what it stored is what has to go.
                 continue;
             }
-            self.cache.invalidate();
+            self.cache.forget(key);
             self.pauses.forget(key);
             let at_issuer = match tokens {
                 Ok(tokens) => self.revoke(server, &row, &tokens).await,

@@ -137,7 +137,7 @@ impl Inner {
         };
         let answered = before.map(Answered::by_connection).unwrap_or_default();
         let connection = answered.connection(&row, self.parts.clock.now());
-        let epoch = self.cache.epoch();
+        let epoch = self.cache.epoch(key);
         self.replace(server, &mut row, &tokens, &connection).await?;
         let held = self.held(row, &tokens)?;
         self.cache.keep(key, Some(Arc::clone(&held)), epoch);

@@ -257,8 +257,8 @@ impl Flight {
             Err(error) => return Err(error.into()),
         }
         tracing::warn!(server = %self.server.slug, "a credential was ended although it was being renewed; it is kept");
-        inner.cache.invalidate();
-        let epoch = inner.cache.epoch();
+        inner.cache.forget(&self.key);
+        let epoch = inner.cache.epoch(&self.key);
         let held = inner.held(row.clone(), tokens)?;
         inner.cache.keep(&self.key, Some(Arc::clone(&held)), epoch);
         Ok(Some(Landed::Fresh(held)))
@@ -276,7 +276,7 @@ impl Flight {
             self.connection(Standing::Connected, None),
         );
         // Before the write: what another process writes after it must not be hidden by ours.
-        let epoch = inner.cache.epoch();
+        let epoch = inner.cache.epoch(&self.key);
         let written = rows
             .rotate_credential(&sent.fingerprint, row, &connection)
             .await?;
@@ -325,7 +325,7 @@ impl Flight {
             .await?
         {
             Guarded::Written(_) => {
-                self.inner.cache.invalidate();
+                self.inner.cache.forget(&self.key);
                 tracing::warn!(server = %self.server.slug, issuer = %sent.issuer, reason = reason.as_str(), "the refresh token was refused");
                 Ok(Landed::Ended(reason))
             }

@@ -172,7 +172,7 @@ impl Inner {
         self.replace(server, row, tokens, &connection).await?;
         failpoint_in_task!("sign_in.after_commit");
         // Whatever was read before is old now; the next request reads what was stored.
-        self.cache.invalidate();
+        self.cache.forget(&row.key);
         self.tickets.forget(&key);
         let mut ended = Ended::new(Outcome::Success, "");
         ended.standing = connection.standing;
