@@ -10,6 +10,8 @@ mod headers;
 #[cfg(test)]
 mod keks;
 #[cfg(test)]
+mod ledger;
+#[cfg(test)]
 mod own;
 #[cfg(test)]
 mod races;

@@ -29,6 +29,10 @@ pub(crate) struct State {
     pub(crate) refreshable: bool,
     /// Gives another refresh token on each refresh, and ends the grant if an old one comes.
     pub(crate) rotates: bool,
+    /// Takes a spent refresh token again until its successor is used (FAPI 2.0).
+    pub(crate) tolerant: bool,
+    /// So many answers to refreshes get lost on their way, although they were carried out.
+    pub(crate) loses: u32,
     /// Registers confidential clients.
     pub(crate) confidential: bool,
     /// Advertises and sends `iss`.
@@ -58,7 +62,8 @@ pub(crate) struct State {
     clients: BTreeMap<String, Option<String>>,
     codes: BTreeMap<String, String>,
     live: BTreeMap<String, String>,
-    spent: BTreeSet<String>,
+    /// Each with the successor it was spent for.
+    spent: BTreeMap<String, String>,
     count: u32,
 }
 
@@ -76,6 +81,8 @@ impl Issuer {
                 expires_in: Some(3_600),
                 refreshable: true,
                 rotates: true,
+                tolerant: false,
+                loses: 0,
                 confidential: false,
                 sends_iss: true,
                 revokes: true,
@@ -92,7 +99,7 @@ impl Issuer {
                 clients: clients.into(),
                 codes: BTreeMap::new(),
                 live: BTreeMap::new(),
-                spent: BTreeSet::new(),
+                spent: BTreeMap::new(),
                 count: 0,
             }),
         }
@@ -238,9 +245,17 @@ impl State {
     }
 
     fn refresh(&mut self, token: &str) -> Answer {
-        if self.spent.contains(token) {
-            self.reused += 1;
-            self.live.clear();
+        if let Some(successor) = self.spent.get(token).cloned() {
+            match self.live.remove(&successor) {
+                // Nobody used the successor: the one who asks never got it.
+                Some(scope) if self.tolerant => {
+                    self.live.insert(token.to_owned(), scope);
+                }
+                _ => {
+                    self.reused += 1;
+                    self.live.clear();
+                }
+            }
         }
         let Some(scope) = self.live.get(token).cloned() else {
             return json_answer(400, &json!({"error": "invalid_grant"}));
@@ -248,9 +263,22 @@ impl State {
         self.redeemed += 1;
         if self.rotates {
             self.live.remove(token);
-            self.spent.insert(token.to_owned());
         }
-        self.grant(&scope, self.rotates)
+        let before: BTreeSet<String> = self.live.keys().cloned().collect();
+        let answer = self.grant(&scope, self.rotates);
+        if let Some(successor) = self.live.keys().find(|one| !before.contains(*one)) {
+            self.spent.insert(token.to_owned(), successor.clone());
+        }
+        if self.loses > 0 {
+            self.loses -= 1;
+            return Err(FetchError::Broken);
+        }
+        answer
+    }
+
+    /// How many refresh tokens would be taken now.
+    pub(crate) fn live(&self) -> usize {
+        self.live.len()
     }
 
     fn grant(&mut self, scope: &str, with_refresh: bool) -> Answer {
