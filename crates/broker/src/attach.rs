@@ -63,6 +63,14 @@ pub enum Missing {
         /// Where to sign in.
         link: String,
     },
+    /// The audit log does not take the use, and without an entry there is no use (strict mode).
+    #[error("the use of `{server}` could not be recorded, and is not allowed without")]
+    Unrecorded {
+        /// The server's slug.
+        server: String,
+        /// When to try again, in seconds.
+        retry_after_s: u32,
+    },
     /// The issuer cannot be reached, or the refresh is still under way elsewhere.
     #[error("the sign-in service of `{server}` cannot be reached")]
     Unreachable {

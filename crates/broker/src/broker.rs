@@ -25,7 +25,7 @@ use crate::refresh::Landed;
 use crate::restored::Restored;
 use crate::sign_in::Ending;
 use crate::ticket::Tickets;
-use crate::{TokenMark, Vault, VaultError};
+use crate::{Auditor, TokenMark, Vault, VaultError};
 
 /// How the broker speaks for this installation.
 #[derive(Debug, Clone)]
@@ -46,6 +46,8 @@ pub struct BrokerParts {
     pub store: Arc<dyn Store>,
     /// Keys.
     pub vault: Arc<Vault>,
+    /// The audit log.
+    pub audit: Arc<Auditor>,
     /// The door to issuers.
     pub fetch: Arc<dyn Fetch>,
     /// Time.

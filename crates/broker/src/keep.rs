@@ -5,10 +5,10 @@ use core::time::Duration;
 use claviger_model::{Connection, Credential, CredentialKey, Server};
 use claviger_store::StoreError;
 
-use crate::HoldError;
 use crate::broker::Inner;
 use crate::record::Tokens;
 use crate::serve::Chain;
+use crate::{HoldError, Note};
 
 /// How long a new token is held in memory while the database does not take it.
 const KEEP_TRYING_MS: u64 = 300_000;
@@ -27,11 +27,15 @@ impl Inner {
         row: &mut Credential,
         tokens: &Tokens,
         connection: &Connection,
+        note: &Note,
     ) -> Result<(), HoldError> {
         let mut patience = Patience::new(self, &row.key);
         let mut races = 0;
         loop {
-            match self.replace_once(server, row, tokens, connection).await {
+            match self
+                .replace_once(server, row, tokens, connection, note)
+                .await
+            {
                 Err(HoldError::Store {
                     source: StoreError::Conflict,
                 }) if races < MOST_RACES => races += 1,
@@ -50,12 +54,15 @@ impl Inner {
         row: &mut Credential,
         tokens: &Tokens,
         connection: &Connection,
+        note: &Note,
     ) -> Result<(), HoldError> {
         let rows = self.rows(&row.key);
         let stored = rows.find_credential(&row.key).await?;
         row.version = stored.map_or(0, |stored| stored.version) + 1;
         self.seal_into(server, row, tokens).await?;
-        Ok(rows.replace_credential(row, connection).await?)
+        let note = note.clone().with("version", row.version);
+        let (draft, rows) = self.parts.audit.change(&row.key.tenant, note).await?;
+        Ok(draft.settle(rows.replace_credential(row, connection).await)?)
     }
 }
 

@@ -9,6 +9,10 @@
 //! end one for any other reason than a refusal of the very token it still holds or a person's act.
 
 pub use attach::{Attach, Attachment, Missing, Refusal, TokenMark};
+pub use audit::{
+    Act, Actor, AuditMode, AuditParts, AuditSettings, Auditor, Came, Changed, Draft, Note, Problem,
+    ProblemKind, Unreadable, Verdict, Verifier, entry_of_line, line_of_entry,
+};
 pub use broker::{Broker, BrokerParts, BrokerSettings, HoldError, reach_of};
 pub use disconnect::{AtIssuer, Disconnected};
 pub use engine::{Found, Look, LookError};
@@ -21,6 +25,7 @@ pub use vault::{AuditKey, KekProvider, Keks, KeyName, ProviderError, Vault, Vaul
 
 mod answered;
 mod attach;
+mod audit;
 mod broker;
 mod cache;
 mod check;

@@ -12,7 +12,7 @@ use http::StatusCode;
 use crate::broker::key_of;
 use crate::cache::Held;
 use crate::refresh::{Landed, Seen};
-use crate::serve::{Chain, attachment, broken, can_renew};
+use crate::serve::{Chain, broken, can_renew};
 use crate::{Attachment, Broker, Missing, Refusal};
 
 /// A token younger than this that is refused is not refused for its age (Q13, N6), in seconds.
@@ -45,7 +45,7 @@ impl Broker {
             Err(error) => return Err(broken(server, &error)),
         };
         match held {
-            Some(held) if Some(held.mark) != used.mark => Ok(attachment(&held)),
+            Some(held) if Some(held.mark) != used.mark => self.attached(server, &held).await,
             Some(held) if lacks_scope => {
                 self.step_up(server, &key, settings, &held, challenge, refusal)
                     .await
@@ -60,7 +60,7 @@ impl Broker {
                     .await;
                 let seen = Seen::default();
                 let landed = inner.renew_patiently(server, settings, &key, seen).await;
-                self.settle(server, &key, landed)
+                self.settle(server, &key, landed).await
             }
             None => {
                 let reason = self.reason_so_far(&key).await;
@@ -93,7 +93,7 @@ impl Broker {
             if let Landed::Fresh(made) = &landed {
                 inner.doubts.remember(key, made.mark);
             }
-            return self.settle(server, key, landed);
+            return self.settle(server, key, landed).await;
         }
         let reason = if is_fresh && can_renew(held, settings) {
             if !was_diagnosed {
@@ -167,7 +167,7 @@ impl Broker {
         if settings.grant == Grant::ClientCredentials {
             let (inner, seen) = (&self.inner, Seen::of(&held.row));
             let landed = inner.renew_patiently(server, settings, key, seen).await;
-            return self.settle(server, key, landed);
+            return self.settle(server, key, landed).await;
         }
         let link = self.link(key);
         Err(needs_scopes(server, asked, Some(link)))

@@ -9,10 +9,11 @@ use claviger_model::{
 };
 use http::{HeaderName, HeaderValue};
 
+use crate::audit::{Use, Used};
 use crate::broker::{Inner, key_of, origin_of};
 use crate::cache::{Age, Held};
 use crate::refresh::{Landed, Seen};
-use crate::{Attach, Attachment, Broker, HoldError, Missing, Refusal, VaultError};
+use crate::{Actor, Attach, Attachment, Broker, HoldError, Missing, Refusal, VaultError};
 
 /// What a caller is told to wait when an issuer does not answer, in seconds.
 const RETRY_AFTER_S: u32 = 5;
@@ -41,7 +42,16 @@ pub enum Setting<'a> {
 impl Attach for Broker {
     async fn attach(&self, server: &Server, user: &UserId) -> Result<Attachment, Missing> {
         match &server.auth {
-            Auth::Headers { headers } => self.fixed_headers(server, headers).await,
+            Auth::Headers { headers } => {
+                let attached = self.fixed_headers(server, headers).await?;
+                let one = Use {
+                    by: Actor::User(user.clone()),
+                    server: server.slug.clone(),
+                    of: Used::Fixed(key_of(server, user)),
+                };
+                self.inner.parts.audit.used(one).await?;
+                Ok(attached)
+            }
             Auth::Oauth(settings) => self.oauth(server, user, settings).await,
             // `none`, and whatever a later version may add: nothing is attached.
             _ => Ok(Attachment::default()),
@@ -101,7 +111,7 @@ impl Broker {
             Age::Expired if can_renew(&held, settings) => {
                 let seen = Seen::of(&held.row);
                 let landed = inner.renew_patiently(server, settings, &key, seen).await;
-                self.settle(server, &key, landed)
+                self.settle(server, &key, landed).await
             }
             Age::Expired => Err(self.needs_sign_in(server, &key, Some(Reason::Expired))),
         }
@@ -161,15 +171,28 @@ impl Broker {
         Ok(claviger_crypto::base64_encode(&sealed))
     }
 
+    /// The attachment of a token; that it is used is recorded.
+    pub(crate) async fn attached(
+        &self,
+        server: &Server,
+        held: &Arc<Held>,
+    ) -> Result<Attachment, Missing> {
+        let by = Actor::User(held.row.key.user.clone());
+        let of = Used::Held(Arc::clone(held));
+        let server = server.slug.clone();
+        self.inner.parts.audit.used(Use { by, server, of }).await?;
+        Ok(attachment(held))
+    }
+
     /// What a flight's end means to somebody who waits with a request.
-    pub(crate) fn settle(
+    pub(crate) async fn settle(
         &self,
         server: &Server,
         key: &CredentialKey,
         landed: Landed,
     ) -> Result<Attachment, Missing> {
         match landed {
-            Landed::Fresh(held) => Ok(attachment(&held)),
+            Landed::Fresh(held) => self.attached(server, &held).await,
             Landed::Ended(reason) => Err(self.needs_sign_in(server, key, Some(reason))),
             Landed::Misconfigured(hint) => Err(Missing::Misconfigured {
                 server: server.slug.to_string(),
@@ -256,7 +279,7 @@ impl core::fmt::Display for Chain<'_> {
     }
 }
 
-pub(crate) fn attachment(held: &Arc<Held>) -> Attachment {
+fn attachment(held: &Arc<Held>) -> Attachment {
     Attachment {
         headers: vec![(http::header::AUTHORIZATION, held.header.clone())],
         mark: Some(held.mark),

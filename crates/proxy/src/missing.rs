@@ -85,6 +85,10 @@ impl Words {
             Missing::Unreachable {
                 server,
                 retry_after_s,
+            }
+            | Missing::Unrecorded {
+                server,
+                retry_after_s,
             } => Self {
                 retry_after_s: Some(*retry_after_s),
                 ..Self::new(server, Standing::Unreachable, code::UNREACHABLE, text)

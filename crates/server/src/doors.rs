@@ -5,7 +5,9 @@ use core::time::Duration;
 use std::fs;
 use std::sync::Arc;
 
-use claviger_broker::{Attach, Broker, BrokerParts, BrokerSettings};
+use claviger_broker::{
+    Attach, AuditParts, AuditSettings, Auditor, Broker, BrokerParts, BrokerSettings,
+};
 use claviger_client::Quirks;
 use claviger_config::Config;
 use claviger_crypto::TenantKey;
@@ -48,6 +50,7 @@ impl Doors {
         link_base: Option<String>,
     ) -> Result<Broker, OpenError> {
         Ok(Broker::new(BrokerParts {
+            audit: Arc::new(self.auditor(opened)),
             store: Arc::clone(&opened.store),
             vault: Arc::clone(&opened.vault),
             fetch: Arc::clone(&self.egress) as _,
@@ -57,6 +60,16 @@ impl Doors {
             quirks: Arc::new(quirks(config)?),
             settings: broker_settings(config, link_base),
         }))
+    }
+
+    fn auditor(&self, opened: &Opened) -> Auditor {
+        Auditor::silent(AuditParts {
+            store: Arc::clone(&opened.store),
+            vault: Arc::clone(&opened.vault),
+            clock: Arc::clone(&self.clock),
+            entropy: Arc::clone(&self.entropy),
+            settings: AuditSettings::default(),
+        })
     }
 
     pub(crate) fn proxy(

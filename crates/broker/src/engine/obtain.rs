@@ -12,13 +12,13 @@ use claviger_model::{
 use claviger_wire::ScopeSet;
 
 use super::look::LookError;
-use crate::HoldError;
 use crate::answered::Answered;
 use crate::broker::{Inner, reach_of};
 use crate::cache::Held;
 use crate::record::Tokens;
 use crate::refresh::Landed;
 use crate::serve::Chain;
+use crate::{Act, HoldError, Note};
 
 // === impl Inner ===
 
@@ -138,7 +138,10 @@ impl Inner {
         let answered = before.map(Answered::by_connection).unwrap_or_default();
         let connection = answered.connection(&row, self.parts.clock.now());
         let epoch = self.cache.epoch(key);
-        self.replace(server, &mut row, &tokens, &connection).await?;
+        let note = Note::credential(Act::CredentialStore, server, key);
+        let note = note.with("grant", "client_credentials");
+        self.replace(server, &mut row, &tokens, &connection, &note)
+            .await?;
         let held = self.held(row, &tokens)?;
         self.cache.keep(key, Some(Arc::clone(&held)), epoch);
         Ok(Landed::Fresh(held))

@@ -13,7 +13,7 @@ use super::look::LookError;
 use crate::broker::{Inner, origin_of, reach_of};
 use crate::record::ClientSecrets;
 use crate::step::StepSink;
-use crate::{HoldError, Setting};
+use crate::{Act, HoldError, Note, Setting};
 
 // === impl Inner ===
 
@@ -197,11 +197,12 @@ impl Inner {
             created_at: self.parts.clock.now(),
         };
         row.sealed = self.seal_client(server, &row, client).await?;
-        self.parts
-            .store
-            .tenant(&server.tenant)
-            .insert_registration(&row)
-            .await?;
+        let note = Note::server(Act::RegistrationCreate, server)
+            .with("registration", row.id.as_str())
+            .with("issuer", row.issuer.as_str())
+            .with("origin", origin_word(row.origin));
+        let (draft, rows) = self.parts.audit.change(&server.tenant, note).await?;
+        draft.settle(rows.insert_registration(&row).await)?;
         Ok(row.id)
     }
 
@@ -252,6 +253,14 @@ fn registration_context(server: &Server, row: &Registration) -> Context {
         .server(server.id.as_str())
         .origin(&origin_of(server))
         .issuer(&row.issuer)
+}
+
+fn origin_word(origin: RegistrationOrigin) -> &'static str {
+    match origin {
+        RegistrationOrigin::Document => "document",
+        RegistrationOrigin::Dynamic => "dynamic",
+        RegistrationOrigin::Static => "static",
+    }
 }
 
 #[cfg(test)]

@@ -13,7 +13,6 @@ use claviger_store::{Guarded, StoreError};
 use super::intent::Intent;
 use super::lease::Holding;
 use super::{Landed, Seen};
-use crate::HoldError;
 use crate::broker::Inner;
 use crate::cache::{Age, Held};
 use crate::engine::Refreshed;
@@ -21,6 +20,7 @@ use crate::keep::{MOST_RACES, Patience};
 use crate::record::Tokens;
 use crate::restored::HELD;
 use crate::serve::Chain;
+use crate::{Act, Came, HoldError, Note};
 
 /// How long a loser waits for the winner, in milliseconds.
 const WAIT_MS: u64 = 60_000;
@@ -177,6 +177,12 @@ impl Flight {
                 retry_after_s,
                 may_have_arrived,
             } => {
+                let came = if may_have_arrived {
+                    Came::Ambiguous
+                } else {
+                    Came::Failed
+                };
+                inner.parts.audit.tell_soon(self.note(came));
                 if may_have_arrived {
                     let now_ms = inner.parts.clock.monotonic_ms();
                     inner.pauses.doubt(&self.key, &self.seen, now_ms);
@@ -250,8 +256,12 @@ impl Flight {
         row.version = 1;
         inner.seal_into(&self.server, row, tokens).await?;
         let connection = self.connection(Standing::Connected, None);
-        let rows = inner.rows(&self.key);
-        match rows.replace_credential(row, &connection).await {
+        let note = self
+            .note(Came::Ok)
+            .with("version", row.version)
+            .with("again", true);
+        let (draft, rows) = inner.parts.audit.change(&self.key.tenant, note).await?;
+        match draft.settle(rows.replace_credential(row, &connection).await) {
             Ok(()) => {}
             Err(StoreError::Conflict) => return Ok(None),
             Err(error) => return Err(error.into()),
@@ -277,9 +287,12 @@ impl Flight {
         );
         // Before the write: what another process writes after it must not be hidden by ours.
         let epoch = inner.cache.epoch(&self.key);
-        let written = rows
+        let note = self.note(Came::Ok).with("version", row.version);
+        let (draft, recorded) = inner.parts.audit.change(&self.key.tenant, note).await?;
+        let written = recorded
             .rotate_credential(&sent.fingerprint, row, &connection)
-            .await?;
+            .await;
+        let written = draft.settle(written)?;
         if matches!(written, Guarded::Written(_)) {
             let held = inner.held(row.clone(), tokens)?;
             inner.cache.keep(&self.key, Some(Arc::clone(&held)), epoch);
@@ -319,11 +332,20 @@ impl Flight {
             Reason::RefreshRefused
         };
         let connection = self.connection(Standing::NeedsSignIn, Some(reason));
-        let rows = self.inner.rows(&self.key);
-        match rows
-            .end_credential(&self.key, &sent.fingerprint, &connection)
-            .await?
-        {
+        let came = if is_doubtful {
+            Came::Ambiguous
+        } else {
+            Came::Refused
+        };
+        let note = self.note(came).with("reason", reason.as_str());
+        let (draft, rows) = self
+            .inner
+            .parts
+            .audit
+            .change(&self.key.tenant, note)
+            .await?;
+        let ended = rows.end_credential(&self.key, &sent.fingerprint, &connection);
+        match draft.settle(ended.await)? {
             Guarded::Written(_) => {
                 self.inner.cache.forget(&self.key);
                 tracing::warn!(server = %self.server.slug, issuer = %sent.issuer, reason = reason.as_str(), "the refresh token was refused");
@@ -350,7 +372,15 @@ impl Flight {
             return Ok(Landed::Misconfigured(hint));
         }
         if let Some(registration) = &held.registration {
-            rows.retire_registration(registration).await?;
+            let note = Note::server(Act::RegistrationRetire, &self.server);
+            let note = note.with("registration", registration.as_str());
+            let (draft, recorded) = self
+                .inner
+                .parts
+                .audit
+                .change(&self.key.tenant, note)
+                .await?;
+            draft.settle(recorded.retire_registration(registration).await)?;
         }
         let connection = self.connection(Standing::NeedsSignIn, Some(reason));
         rows.update_connection(&connection).await?;
@@ -380,6 +410,10 @@ impl Flight {
             step_ups: 0,
             updated_at: self.inner.parts.clock.now(),
         }
+    }
+
+    fn note(&self, came: Came) -> Note {
+        Note::credential(Act::CredentialRefresh, &self.server, &self.key).came(came)
     }
 
     fn database(&self, error: &StoreError) -> Landed {

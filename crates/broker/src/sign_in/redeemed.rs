@@ -13,13 +13,13 @@ use claviger_wire::{Callback, ErrorCode};
 
 use super::Ended;
 use super::flight_record::FlightRecord;
-use crate::HoldError;
 use crate::answered::Answered;
 use crate::broker::{Inner, reach_of};
 use crate::keep::Patience;
 use crate::record::Tokens;
 use crate::serve::Chain;
 use crate::step::Step;
+use crate::{Act, Actor, HoldError, Note};
 
 /// What became of a code.
 pub(super) enum Redeemed {
@@ -169,7 +169,10 @@ impl Inner {
             step_ups: self.step_ups_so_far(&key).await?,
         };
         let connection = answered.connection(row, self.parts.clock.now());
-        self.replace(server, row, tokens, &connection).await?;
+        let note =
+            Note::credential(Act::CredentialStore, server, &key).by(Actor::User(key.user.clone()));
+        self.replace(server, row, tokens, &connection, &note)
+            .await?;
         failpoint_in_task!("sign_in.after_commit");
         // Whatever was read before is old now; the next request reads what was stored.
         self.cache.forget(&row.key);

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use claviger_broker::{
-    Attach, Attachment, Begin, BeginError, Begun, Broker, BrokerParts, BrokerSettings, Completed,
-    Ended, Keks, Missing, Refusal, Setting, Started, Vault, VaultError,
+    Attach, Attachment, AuditParts, AuditSettings, Auditor, Begin, BeginError, Begun, Broker,
+    BrokerParts, BrokerSettings, Completed, Ended, Keks, Missing, Refusal, Setting, Started, Vault,
+    VaultError,
 };
 use claviger_client::Quirks;
 use claviger_crypto::{Kek, Secret};
@@ -95,9 +96,18 @@ impl Installation {
             Arc::clone(&self.clock) as _,
         )
         .await?;
+        let vault = Arc::new(vault);
+        let audit = Auditor::silent(AuditParts {
+            store: Arc::clone(&store) as _,
+            vault: Arc::clone(&vault),
+            clock: Arc::clone(&self.clock) as _,
+            entropy: Arc::clone(&entropy) as _,
+            settings: AuditSettings::default(),
+        });
         let broker = Broker::new(BrokerParts {
             store: Arc::clone(&store) as _,
-            vault: Arc::new(vault),
+            vault,
+            audit: Arc::new(audit),
             fetch: Arc::clone(&self.world) as _,
             clock: Arc::clone(&self.clock) as _,
             entropy,

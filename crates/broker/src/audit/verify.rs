@@ -1,0 +1,414 @@
+//! The proof: every entry of every chain against the keys, without a database.
+
+use core::fmt;
+use std::collections::BTreeMap;
+
+use claviger_crypto::{MacKey, hex};
+use claviger_model::{AuditEntry, TenantId, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::Act;
+use super::canonical::mac;
+use super::note::generation_of;
+use crate::AuditKey;
+
+/// Takes entries chain by chain, each chain in order, and says what is wrong with them.
+#[derive(Debug, Default)]
+pub struct Verifier {
+    keys: BTreeMap<u32, MacKey>,
+    chains: BTreeMap<String, Walk>,
+    /// How far a chain had come, by what another entry says.
+    claims: BTreeMap<String, Claim>,
+    pruned: BTreeMap<String, Vec<Claim>>,
+    expected: BTreeMap<String, Claim>,
+    problems: Vec<Problem>,
+    entries: u64,
+}
+
+/// One chain so far.
+#[derive(Debug, Default)]
+struct Walk {
+    seq: u64,
+    head: Vec<u8>,
+    /// The first entry, where it is not the first of its chain: it stands behind what was pruned.
+    unrooted: Option<Box<AuditEntry>>,
+}
+
+/// That a chain had an entry with this number and MAC.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Claim {
+    seq: u64,
+    mac: Vec<u8>,
+    by: String,
+}
+
+/// What is wrong, and where.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    /// The chain.
+    pub chain: String,
+    /// The first number it is about.
+    pub seq: u64,
+    /// What.
+    pub kind: ProblemKind,
+}
+
+/// What may be wrong with a chain.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum ProblemKind {
+    /// An entry is not as it was written, or stands where it was not written.
+    Changed,
+    /// Entries are missing, up to and with this number.
+    Missing {
+        /// The last of them.
+        to: u64,
+    },
+    /// The same number again, or a lower one than before.
+    OutOfOrder,
+    /// The chain went further; an entry elsewhere, or an earlier copy, says so.
+    Truncated {
+        /// Where it ends now; 0 if nothing of it is there.
+        ends_at: u64,
+        /// Who says so.
+        by: String,
+    },
+    /// It names a key that is not there, or none.
+    UnknownKey,
+    /// An earlier copy has another entry there.
+    Rewritten,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// How many entries were read.
+    pub entries: u64,
+    /// How many chains.
+    pub chains: u64,
+    /// What is wrong, by chain and number.
+    pub problems: Vec<Problem>,
+}
+
+// === impl Verifier ===
+
+impl Verifier {
+    /// With every key there is.
+    pub fn new(keys: impl IntoIterator<Item = AuditKey>) -> Self {
+        Self {
+            keys: keys
+                .into_iter()
+                .map(|key| (key.generation, key.key))
+                .collect(),
+            ..Self::default()
+        }
+    }
+
+    /// An entry of an earlier copy: it has to be there, or to have been pruned. Before any entry.
+    pub fn expect(&mut self, entry: &AuditEntry) {
+        let claim = Claim {
+            seq: entry.seq,
+            mac: entry.mac.clone(),
+            by: "an earlier copy".to_owned(),
+        };
+        higher(&mut self.expected, &entry.chain, claim);
+    }
+
+    /// The next entry of its chain.
+    pub fn push(&mut self, entry: &AuditEntry) {
+        self.entries += 1;
+        let is_new = !self.chains.contains_key(&entry.chain);
+        let walk = self.chains.entry(entry.chain.clone()).or_default();
+        if entry.seq <= walk.seq {
+            let kind = if entry.seq == 0 {
+                ProblemKind::Changed
+            } else {
+                ProblemKind::OutOfOrder
+            };
+            self.problems.push(problem(entry, kind));
+            return;
+        }
+        let is_gap = entry.seq != walk.seq + 1;
+        let before = core::mem::replace(&mut walk.head, entry.mac.clone());
+        let last = core::mem::replace(&mut walk.seq, entry.seq);
+        if is_new && is_gap {
+            // Judged at the end: what was pruned may be said by an entry that comes later.
+            walk.unrooted = Some(Box::new(entry.clone()));
+        } else if is_gap {
+            self.problems.push(Problem {
+                chain: entry.chain.clone(),
+                seq: last + 1,
+                kind: ProblemKind::Missing { to: entry.seq - 1 },
+            });
+        } else if let Some(kind) = self.judge(&before, entry) {
+            self.problems.push(problem(entry, kind));
+        } else {
+            self.hear(entry);
+        }
+        if let Some(expected) = self.expected.get(&entry.chain)
+            && expected.seq == entry.seq
+            && expected.mac != entry.mac
+        {
+            self.problems.push(problem(entry, ProblemKind::Rewritten));
+        }
+    }
+
+    /// What came of it, once every entry was given.
+    pub fn finish(mut self) -> Verdict {
+        self.root();
+        let mut claims = core::mem::take(&mut self.claims);
+        for (chain, claim) in core::mem::take(&mut self.expected) {
+            higher(&mut claims, &chain, claim);
+        }
+        for (chain, claim) in claims {
+            let ends_at = self.chains.get(&chain).map_or(0, |walk| walk.seq);
+            let was_pruned = self
+                .pruned
+                .get(&chain)
+                .is_some_and(|pruned| pruned.iter().any(|pruned| pruned.seq >= claim.seq));
+            if ends_at < claim.seq && !was_pruned {
+                self.problems.push(Problem {
+                    chain,
+                    seq: ends_at + 1,
+                    kind: ProblemKind::Truncated {
+                        ends_at,
+                        by: claim.by,
+                    },
+                });
+            }
+        }
+        self.problems.sort();
+        self.problems.dedup();
+        Verdict {
+            entries: self.entries,
+            chains: u64::try_from(self.chains.len()).unwrap_or(u64::MAX),
+            problems: self.problems,
+        }
+    }
+
+    /// What is wrong with an entry behind this MAC.
+    fn judge(&self, before: &[u8], entry: &AuditEntry) -> Option<ProblemKind> {
+        let key = generation_of(entry).and_then(|generation| self.keys.get(&generation));
+        match key {
+            None => Some(ProblemKind::UnknownKey),
+            Some(key) if mac(key, before, entry).as_slice() != entry.mac => {
+                Some(ProblemKind::Changed)
+            }
+            Some(_) => None,
+        }
+    }
+
+    /// What a true entry says about other chains.
+    fn hear(&mut self, entry: &AuditEntry) {
+        let detail: Option<Map<String, Value>> = serde_json::from_str(&entry.detail).ok();
+        let Some(detail) = detail else { return };
+        let by = || format!("{}, {}", entry.chain, entry.seq);
+        if entry.act == Act::Checkpoint.as_str() {
+            let heads = detail.get("heads").and_then(Value::as_array);
+            for head in heads.into_iter().flatten() {
+                let Some((chain, seq, mac)) = head_of(head) else {
+                    continue;
+                };
+                higher(&mut self.claims, chain, Claim { seq, mac, by: by() });
+            }
+        }
+        if entry.act == Act::Prune.as_str()
+            && let Some(seq) = detail.get("seq").and_then(Value::as_u64)
+            && let Some(mac) = detail.get("mac").and_then(Value::as_str).and_then(unhex)
+        {
+            let pruned = self.pruned.entry(entry.object.clone()).or_default();
+            pruned.push(Claim { seq, mac, by: by() });
+        }
+    }
+
+    /// Chains that do not begin with their first entry: the last entry that was pruned says what
+    /// stood before. Such an entry may itself say what was pruned elsewhere.
+    fn root(&mut self) {
+        let mut unrooted: Vec<AuditEntry> = self
+            .chains
+            .values_mut()
+            .filter_map(|walk| walk.unrooted.take().map(|entry| *entry))
+            .collect();
+        loop {
+            let before = unrooted.len();
+            let mut later = Vec::new();
+            for entry in unrooted {
+                let pruned = self.pruned.get(&entry.chain).and_then(|pruned| {
+                    let mut pruned = pruned.iter();
+                    pruned.find(|one| one.seq + 1 == entry.seq)
+                });
+                let Some(mac) = pruned.map(|pruned| pruned.mac.clone()) else {
+                    later.push(entry);
+                    continue;
+                };
+                match self.judge(&mac, &entry) {
+                    Some(kind) => self.problems.push(problem(&entry, kind)),
+                    None => self.hear(&entry),
+                }
+            }
+            if later.is_empty() || later.len() == before {
+                let missing = later.iter().map(|entry| Problem {
+                    chain: entry.chain.clone(),
+                    seq: 1,
+                    kind: ProblemKind::Missing { to: entry.seq - 1 },
+                });
+                self.problems.extend(missing);
+                return;
+            }
+            unrooted = later;
+        }
+    }
+}
+
+fn problem(entry: &AuditEntry, kind: ProblemKind) -> Problem {
+    Problem {
+        chain: entry.chain.clone(),
+        seq: entry.seq,
+        kind,
+    }
+}
+
+fn higher(claims: &mut BTreeMap<String, Claim>, chain: &str, claim: Claim) {
+    match claims.get_mut(chain) {
+        Some(known) if known.seq >= claim.seq => {}
+        Some(known) => *known = claim,
+        None => drop(claims.insert(chain.to_owned(), claim)),
+    }
+}
+
+fn head_of(head: &Value) -> Option<(&str, u64, Vec<u8>)> {
+    let [chain, seq, mac] = head.as_array()?.as_slice() else {
+        return None;
+    };
+    Some((chain.as_str()?, seq.as_u64()?, unhex(mac.as_str()?)?))
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    if !text.len().is_multiple_of(2) {
+        return None;
+    }
+    let nibble = |byte: u8| char::from(byte).to_digit(16);
+    text.as_bytes()
+        .chunks_exact(2)
+        .map(|pair| match *pair {
+            [high, low] => u8::try_from(nibble(high)? << 4 | nibble(low)?).ok(),
+            _ => None,
+        })
+        .collect()
+}
+
+// === impl ProblemKind ===
+
+impl ProblemKind {
+    /// A stable word for it.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Changed => "changed",
+            Self::Missing { .. } => "missing",
+            Self::OutOfOrder => "out_of_order",
+            Self::Truncated { .. } => "truncated",
+            Self::UnknownKey => "unknown_key",
+            Self::Rewritten => "rewritten",
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { chain, seq, kind } = self;
+        match kind {
+            ProblemKind::Changed => {
+                write!(f, "chain {chain}: entry {seq} is not as it was written")
+            }
+            ProblemKind::Missing { to } if to == seq => {
+                write!(f, "chain {chain}: entry {seq} is missing")
+            }
+            ProblemKind::Missing { to } => {
+                write!(f, "chain {chain}: the entries {seq} to {to} are missing")
+            }
+            ProblemKind::OutOfOrder => {
+                write!(
+                    f,
+                    "chain {chain}: entry {seq} is there twice or out of order"
+                )
+            }
+            ProblemKind::Truncated { ends_at: 0, by } => {
+                write!(f, "chain {chain}: it is gone as a whole ({by} knew it)")
+            }
+            ProblemKind::Truncated { ends_at, by } => write!(
+                f,
+                "chain {chain}: it ends with entry {ends_at}, and went further ({by} knew it)"
+            ),
+            ProblemKind::UnknownKey => {
+                write!(f, "chain {chain}: entry {seq} names no key that is there")
+            }
+            ProblemKind::Rewritten => write!(
+                f,
+                "chain {chain}: entry {seq} is another one than in the earlier copy"
+            ),
+        }
+    }
+}
+
+/// A line that is no entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not an entry of an audit log")]
+pub struct Unreadable;
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    chain: String,
+    seq: u64,
+    node: String,
+    at: i64,
+    tenant: Option<TenantId>,
+    actor: String,
+    act: String,
+    object: String,
+    outcome: String,
+    /// As it is covered by the MAC, byte for byte.
+    detail: String,
+    count: u64,
+    mac: String,
+}
+
+/// An entry as one line of JSON, with all that is needed to verify it.
+pub fn line_of_entry(entry: &AuditEntry) -> String {
+    let line = Line {
+        chain: entry.chain.clone(),
+        seq: entry.seq,
+        node: entry.node.clone(),
+        at: entry.at.as_secs(),
+        tenant: entry.tenant.clone(),
+        actor: entry.actor.clone(),
+        act: entry.act.clone(),
+        object: entry.object.clone(),
+        outcome: entry.outcome.clone(),
+        detail: entry.detail.clone(),
+        count: entry.count,
+        mac: hex(&entry.mac),
+    };
+    // Texts and numbers always print.
+    serde_json::to_string(&line).unwrap_or_default()
+}
+
+/// Reads such a line.
+pub fn entry_of_line(line: &[u8]) -> Result<AuditEntry, Unreadable> {
+    let line: Line = serde_json::from_slice(line).map_err(|_shape| Unreadable)?;
+    Ok(AuditEntry {
+        chain: line.chain,
+        seq: line.seq,
+        node: line.node,
+        at: Timestamp::from_secs(line.at),
+        tenant: line.tenant,
+        actor: line.actor,
+        act: line.act,
+        object: line.object,
+        outcome: line.outcome,
+        detail: line.detail,
+        count: line.count,
+        mac: unhex(&line.mac).ok_or(Unreadable)?,
+    })
+}
