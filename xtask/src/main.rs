@@ -1,10 +1,12 @@
-//! Repository chores: the one test command, the rules of the house, the table of ids, the benchmarks.
+//! Repository chores: the one test command, the rules of the house, the table of ids, the benchmarks,
+//! the faults.
 //!
 //! Start at [`mod@test`] for `cargo xtask test`, at [`tidy`] for the rules a machine can keep, and at
 //! [`coverage`] for the ids. Nothing here is part of the product, and the product never calls it.
 
 mod bench;
 mod coverage;
+mod faults;
 mod fuzz;
 mod machine;
 mod repository;
@@ -40,6 +42,7 @@ fn dispatch(words: &[&str]) -> Result<bool> {
         Some((&"coverage", rest)) => coverage::main(rest),
         Some((&"bench", rest)) => bench::main(rest),
         Some((&"fuzz", rest)) => fuzz::main(rest),
+        Some((&"faults", rest)) => faults::main(rest),
         None | Some((&("help" | "-h" | "--help"), _)) => {
             say(USAGE);
             Ok(true)
@@ -59,4 +62,6 @@ usage: cargo xtask <command>
   words                                  check the names of public items against xtask/words.txt
   coverage [--found|--missing|--write]   show which ids have a test; --write renews docs/coverage.txt
   bench [NAME]                           run a benchmark side by side with its yardsticks
-  fuzz [TARGET|all] [--seconds N]        run a fuzz target of fuzz/; without a name: list them";
+  fuzz [TARGET|all] [--seconds N]        run a fuzz target of fuzz/; without a name: list them
+  faults [--long] [--only F01,…] [--write]
+                                         run the fault harness; --write renews docs/faults.md";

@@ -64,6 +64,7 @@ impl TextFile {
             || path.ends_with("/tests.rs")
             || path.starts_with("tests/")
             || path.starts_with("crates/e2e/")
+            || path.starts_with("crates/faults/")
             || path.starts_with("crates/store/src/contract")
     }
 

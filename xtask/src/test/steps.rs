@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::machine::{self, cargo};
-use crate::{coverage, tidy};
+use crate::{coverage, faults, tidy};
 
 use super::Outcome;
 use super::newcomer;
@@ -70,6 +70,11 @@ pub(crate) const STEPS: &[Step] = &[
         name: "e2e",
         purpose: "the whole product, process by process",
         run: e2e,
+    },
+    Step {
+        name: "faults",
+        purpose: "kills, broken networks and broken disks, against a ledger of every token",
+        run: faults_step,
     },
     Step {
         name: "setup",
@@ -201,6 +206,16 @@ fn e2e(places: &mut Places) -> Result<Outcome> {
     }
     places.equip(command, &binary);
     judge(command, BUILD_LIMIT, "a test failed")
+}
+
+fn faults_step(places: &mut Places) -> Result<Outcome> {
+    let ran = faults::short(&places.root)?;
+    let tally = Tally::read(&ran.lines);
+    if ran.is_ok {
+        return Ok(Outcome::Passed(tally));
+    }
+    let why = "an invariant was broken; the seed above repeats the run".to_owned();
+    Ok(Outcome::Failed { why, tally })
 }
 
 fn setup(places: &mut Places) -> Result<Outcome> {

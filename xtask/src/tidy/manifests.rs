@@ -75,6 +75,7 @@ fn inherits(value: &Value) -> bool {
 /// Each backend brings its own database, so that nobody builds one that is not asked for.
 const CHOOSERS: &[(&str, &str)] = &[
     ("claviger-store-postgres", "sqlx"),
+    ("claviger-faults", "sqlx"),
     ("claviger-store-sqlite", "sqlx"),
 ];
 

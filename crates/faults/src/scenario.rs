@@ -1,0 +1,130 @@
+//! What a scenario is given, and what it answers.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+
+use crate::process::Backend;
+
+/// One fault of the list, on one backend where that matters.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scenario {
+    /// The ids it answers for; the first is its name.
+    pub(crate) ids: &'static str,
+    pub(crate) title: &'static str,
+    pub(crate) backend: Option<Backend>,
+    /// Runs beside others, or alone because it counts on the machine.
+    pub(crate) is_alone: bool,
+    pub(crate) run: fn(Arc<Circumstances>) -> BoxFuture<'static, Outcome>,
+}
+
+/// What every scenario may rely on.
+#[derive(Debug)]
+pub(crate) struct Circumstances {
+    pub(crate) binary: PathBuf,
+    pub(crate) seed: u64,
+    /// How often to do what can be done often: 1 for the short set.
+    pub(crate) rounds: Option<u64>,
+    pub(crate) is_long: bool,
+    /// The scenario's name.
+    pub(crate) name: String,
+    /// The database that was asked for.
+    pub(crate) backend: Backend,
+}
+
+/// What a scenario found.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    pub(crate) rounds: u64,
+    /// Figures in the order in which they were first counted.
+    pub(crate) figures: Vec<(&'static str, u64)>,
+    /// One sentence for each invariant that did not hold.
+    pub(crate) broken: Vec<String>,
+    /// Why it did not run.
+    pub(crate) skipped: Option<String>,
+    pub(crate) took: Duration,
+}
+
+// === impl Scenario ===
+
+impl Scenario {
+    /// `F01/sqlite`.
+    pub(crate) fn name(&self) -> String {
+        let first = self.ids.split(' ').next().unwrap_or(self.ids);
+        match self.backend {
+            Some(backend) => format!("{first}/{}", backend.name()),
+            None => first.to_owned(),
+        }
+    }
+}
+
+// === impl Circumstances ===
+
+impl Circumstances {
+    /// The number of rounds: what was asked for, or what the long or the short set does.
+    pub(crate) fn rounds(&self, short: u64, long: u64) -> u64 {
+        let usual = if self.is_long { long } else { short };
+        self.rounds.unwrap_or(usual)
+    }
+
+    /// A line for whoever watches.
+    pub(crate) fn tell(&self, line: &str) {
+        eprintln!("{:<14} {line}", self.name);
+    }
+}
+
+// === impl Outcome ===
+
+impl Outcome {
+    pub(crate) fn skipped(why: &str) -> Self {
+        Self {
+            skipped: Some(why.to_owned()),
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn no_postgres() -> Self {
+        Self::skipped("there is no PostgreSQL on this machine")
+    }
+
+    pub(crate) fn count(&mut self, name: &'static str, more: u64) {
+        match self.figures.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, figure)) => *figure += more,
+            None => self.figures.push((name, more)),
+        }
+    }
+
+    pub(crate) fn highest(&mut self, name: &'static str, value: u64) {
+        match self.figures.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, figure)) => *figure = value.max(*figure),
+            None => self.figures.push((name, value)),
+        }
+    }
+
+    pub(crate) fn broke(&mut self, sentence: impl Into<String>) {
+        let sentence = sentence.into();
+        let short: String = sentence.chars().take(2_000).collect();
+        eprintln!("!! broken: {short}");
+        self.broken.push(sentence);
+    }
+
+    /// Holds, or is broken with this sentence.
+    pub(crate) fn must(&mut self, holds: bool, sentence: impl FnOnce() -> String) {
+        if !holds {
+            self.broke(sentence());
+        }
+    }
+
+    /// `kills 50, lost 0`.
+    pub(crate) fn figures(&self) -> String {
+        let mut text = String::new();
+        for (name, value) in &self.figures {
+            let comma = if text.is_empty() { "" } else { ", " };
+            write!(text, "{comma}{name} {value}").ok();
+        }
+        text
+    }
+}
