@@ -126,6 +126,17 @@ impl HoldError {
             _ => Fault::Us,
         }
     }
+
+    /// Whether it says nothing about what is stored: the same may work in a moment.
+    pub(crate) const fn may_pass(&self) -> bool {
+        matches!(
+            self,
+            Self::Store { .. }
+                | Self::Vault {
+                    source: VaultError::Store { .. } | VaultError::Unavailable { .. }
+                }
+        )
+    }
 }
 
 impl From<RecordError> for HoldError {
@@ -334,7 +345,7 @@ pub(crate) fn origin_of(server: &Server) -> String {
     )
 }
 
-fn credential_context(server: &Server, row: &Credential) -> Context {
+pub(crate) fn credential_context(server: &Server, row: &Credential) -> Context {
     Context::new(SealedFor::Credential)
         .at("credentials", "sealed")
         .tenant(row.key.tenant.as_str())

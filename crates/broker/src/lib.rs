@@ -21,7 +21,10 @@ pub use serve::Setting;
 pub use sign_in::{Begin, BeginError, Begun, Completed, Ended, Started};
 pub use standing::Status;
 pub use step::{Step, StepKind, StepSink};
-pub use vault::{AuditKey, KekProvider, Keks, KeyName, ProviderError, Vault, VaultError};
+pub use turn::{KeyUse, Turn, TurnEvent, TurnSink};
+pub use vault::{
+    AuditKey, KekProvider, Keks, KeyId, KeyInfo, KeyName, ProviderError, Vault, VaultError,
+};
 
 mod answered;
 mod attach;
@@ -46,4 +49,5 @@ mod sign_in;
 mod standing;
 mod step;
 mod ticket;
+mod turn;
 mod vault;

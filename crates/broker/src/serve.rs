@@ -296,7 +296,7 @@ fn jitter_of(held: &Held) -> u8 {
 }
 
 /// A204: a client secret that was moved into a fixed header in the database does not open there.
-fn setting_context(server: &Server, setting: Setting<'_>) -> Context {
+pub(crate) fn setting_context(server: &Server, setting: Setting<'_>) -> Context {
     let role = match setting {
         Setting::ClientSecret { client_id } => format!("auth.client_secret:{client_id}"),
         Setting::Header { name } => format!("auth.header:{name}"),

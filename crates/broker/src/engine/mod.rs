@@ -8,6 +8,7 @@ use crate::step::{Step, StepKind, StepSink};
 
 pub use look::{Found, Look, LookError};
 pub(crate) use prepare::{Prepared, SoFar};
+pub(crate) use registrations::registration_context;
 pub(crate) use renew::Refreshed;
 
 mod look;

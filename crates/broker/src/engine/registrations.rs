@@ -246,7 +246,7 @@ fn tenant_of(server: &Server) -> TenantId {
     server.tenant.clone()
 }
 
-fn registration_context(server: &Server, row: &Registration) -> Context {
+pub(crate) fn registration_context(server: &Server, row: &Registration) -> Context {
     Context::new(SealedFor::Registration)
         .at("registrations", row.id.as_str())
         .tenant(server.tenant.as_str())

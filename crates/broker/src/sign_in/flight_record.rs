@@ -90,7 +90,7 @@ fn shape(source: serde_json::Error) -> HoldError {
 }
 
 /// A082: the record opens for this sign-in, user and server, and for no other.
-fn context(server: &Server, key: &CredentialKey, id: &SignInId) -> Context {
+pub(crate) fn context(server: &Server, key: &CredentialKey, id: &SignInId) -> Context {
     Context::new(SealedFor::SignIn)
         .at("sign_ins", id.as_str())
         .tenant(key.tenant.as_str())

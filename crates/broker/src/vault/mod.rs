@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 
 pub use error::VaultError;
 pub use provider::{KekProvider, Keks, KeyName, ProviderError};
+pub use turn::{KeyId, KeyInfo};
 
 use ring::Ring;
 use shelf::Owner;
@@ -27,6 +28,7 @@ mod error;
 mod provider;
 mod ring;
 mod shelf;
+mod turn;
 
 /// The opened keys.
 pub struct Vault {
