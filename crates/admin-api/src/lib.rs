@@ -4,11 +4,13 @@
 //! exactly one of [`Line::Done`] and [`Line::Problem`]. On the admin socket each is one line of
 //! JSON. Secrets go in and never come out.
 
+pub use keys::{KeyProgress, KeyStep, KeySummary, KeyView};
 pub use line::{
     ConnectionView, Line, LogoutView, Problem, ProblemKind, ServerView, SignInEnded, SignInStarted,
     StepStatus, StepView,
 };
 pub use request::{AddServer, Request};
 
+mod keys;
 mod line;
 mod request;

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::{KeyProgress, KeyStep, KeySummary, KeyView};
+
 /// One line of an answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "line", rename_all = "snake_case")]
@@ -11,6 +13,14 @@ pub enum Line {
     Connection(ConnectionView),
     /// It went well; nothing follows.
     Done,
+    /// A key.
+    Key(KeyView),
+    /// How far it has come with the rows of a tenant.
+    KeyProgress(KeyProgress),
+    /// What was done to a key, or what is wrong.
+    KeyStep(KeyStep),
+    /// What came of a rotation or a check of keys.
+    KeySummary(KeySummary),
     /// A sign-out and its two halves.
     LoggedOut(LogoutView),
     /// It did not go well; nothing follows.

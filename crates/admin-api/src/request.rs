@@ -28,6 +28,8 @@ pub enum Request {
         /// Private addresses of its host may be dialled.
         allow_private: bool,
     },
+    /// Lists keys, one [`crate::Line::Key`] each.
+    ListKeys,
     /// Lists servers, one [`crate::Line::Server`] each.
     ListServers,
     /// Signs the user in. Answers steps, [`crate::Line::SignInStarted`], and, when the person is
@@ -48,6 +50,16 @@ pub enum Request {
         /// The server.
         slug: String,
     },
+    /// Makes new generations and seals everything anew, or wraps every key anew. Answers
+    /// [`crate::Line::KeyStep`]s and [`crate::Line::KeyProgress`], then [`crate::Line::KeySummary`].
+    RotateKeys {
+        /// Wrap every key with the first key file, and nothing else.
+        kek: bool,
+        /// Delete generations that nothing is sealed with.
+        drop_old: bool,
+        /// Say what would be done.
+        dry_run: bool,
+    },
     /// Shows one server.
     ShowServer {
         /// The server.
@@ -57,6 +69,11 @@ pub enum Request {
     Status {
         /// The server; absent is all.
         slug: Option<String>,
+    },
+    /// Opens every key, and a sample of what is sealed, or all of it. Answers as a rotation does.
+    VerifyKeys {
+        /// All of it.
+        all: bool,
     },
 }
 
@@ -104,6 +121,7 @@ impl fmt::Debug for Request {
                 .debug_struct("Doctor")
                 .field("allow_private", allow_private)
                 .finish_non_exhaustive(),
+            Self::ListKeys => f.write_str("ListKeys"),
             Self::ListServers => f.write_str("ListServers"),
             Self::Login { slug, force } => f
                 .debug_struct("Login")
@@ -112,8 +130,19 @@ impl fmt::Debug for Request {
                 .finish(),
             Self::Logout { slug } => one(f, "Logout", slug),
             Self::RemoveServer { slug } => one(f, "RemoveServer", slug),
+            Self::RotateKeys {
+                kek,
+                drop_old,
+                dry_run,
+            } => f
+                .debug_struct("RotateKeys")
+                .field("kek", kek)
+                .field("drop_old", drop_old)
+                .field("dry_run", dry_run)
+                .finish(),
             Self::ShowServer { slug } => one(f, "ShowServer", slug),
             Self::Status { slug } => f.debug_struct("Status").field("slug", slug).finish(),
+            Self::VerifyKeys { all } => f.debug_struct("VerifyKeys").field("all", all).finish(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The way to the gateway: all that the command line takes from the server crate.
 
 use core::error::Error;
+use std::path::Path;
 
 use async_trait::async_trait;
 use claviger_config::Config;
@@ -51,6 +52,11 @@ pub(crate) async fn serve(
                 error.hint(),
             ),
         })
+}
+
+/// Makes a key file; false if there is a file already.
+pub(crate) fn make_key_file(path: &Path) -> Result<bool, CommandError> {
+    claviger_server::make_key_file(path).map_err(|error| not_open(&error))
 }
 
 /// Starts the log of this process.

@@ -16,6 +16,7 @@ mod docs;
 mod engine;
 mod error;
 mod exit;
+mod harden;
 mod mcp;
 mod person;
 mod printer;
@@ -25,5 +26,6 @@ mod show;
 mod testing;
 
 fn main() -> ExitCode {
+    harden::harden();
     app::run()
 }

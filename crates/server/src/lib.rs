@@ -6,7 +6,7 @@
 
 pub use connect::open;
 pub use gateway::{Gateway, GatewayError, McpRequest};
-pub use open::OpenError;
+pub use open::{KekError, OpenError, make_key_file};
 pub use places::PlacesError;
 pub use serve::{Ready, ServeError, serve};
 pub use telemetry::{LogTo, start_logging};
@@ -33,6 +33,7 @@ mod pages;
 mod places;
 mod pulse;
 mod remote;
+mod rotation;
 mod serve;
 mod socket;
 mod tasks;

@@ -1,11 +1,12 @@
 //! Where things are on disk, and how they come to be there.
 
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use claviger_crypto::Secret;
+use zeroize::Zeroizing;
 
 /// The files of an installation.
 #[derive(Debug, Clone)]
@@ -44,6 +45,14 @@ pub enum PlacesError {
         /// Its mode.
         mode: u32,
     },
+    /// It belongs to somebody else (A210).
+    #[error("{} belongs to another user (id {owner})", path.display())]
+    NotOurs {
+        /// Which.
+        path: PathBuf,
+        /// Whose.
+        owner: u32,
+    },
     /// It is a link, or not a plain file.
     #[error("{} is not a plain file", path.display())]
     NotPlain {
@@ -71,6 +80,12 @@ impl PlacesError {
                     }
                     _ => format!("check that {path} is yours and can be written"),
                 }
+            }
+            Self::NotOurs { path, .. } => {
+                format!(
+                    "make {} yours with chown, if you know what is in it",
+                    path.display()
+                )
             }
             Self::TooOpen { path, .. } => format!("chmod go-rwx {}", path.display()),
             Self::NotPlain { path } => {
@@ -109,8 +124,37 @@ impl Places {
     }
 }
 
+/// Reads a key file; `None` if there is none. As [`read_secret_file`], and nobody else may write its
+/// folder either, or they could put another file in its place (A210).
+pub(crate) fn read_key_file(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, PlacesError> {
+    let Some(bytes) = read_bytes(path)? else {
+        return Ok(None);
+    };
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let metadata = fs::metadata(folder).map_err(|source| PlacesError::Io {
+        path: folder.to_owned(),
+        source,
+    })?;
+    refuse_wider(folder, &metadata, 0o022)?;
+    Ok(Some(bytes))
+}
+
 /// Reads a secret file of ours; `None` if there is none. Refuses links and wider modes.
 pub(crate) fn read_secret_file(path: &Path) -> Result<Option<Secret>, PlacesError> {
+    let Some(bytes) = read_bytes(path)? else {
+        return Ok(None);
+    };
+    let text = core::str::from_utf8(&bytes).map_err(|source| PlacesError::Io {
+        path: path.to_owned(),
+        source: io::Error::new(io::ErrorKind::InvalidData, source),
+    })?;
+    Ok(Some(Secret::new(text)))
+}
+
+fn read_bytes(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, PlacesError> {
     let failed = |source| PlacesError::Io {
         path: path.to_owned(),
         source,
@@ -126,7 +170,7 @@ pub(crate) fn read_secret_file(path: &Path) -> Result<Option<Secret>, PlacesErro
             path: path.to_owned(),
         });
     }
-    let file = File::open(path).map_err(failed)?;
+    let mut file = File::open(path).map_err(failed)?;
     let opened = file.metadata().map_err(failed)?;
     // What was opened is what was named: no link was followed, none was slipped in between.
     let same = named.dev() == opened.dev() && named.ino() == opened.ino();
@@ -136,8 +180,10 @@ pub(crate) fn read_secret_file(path: &Path) -> Result<Option<Secret>, PlacesErro
         });
     }
     refuse_wider(path, &opened, 0o077)?;
-    let text = io::read_to_string(file).map_err(failed)?;
-    Ok(Some(Secret::new(text)))
+    refuse_foreign(path, &opened)?;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(4096));
+    file.read_to_end(&mut bytes).map_err(failed)?;
+    Ok(Some(bytes))
 }
 
 /// Makes a secret file with mode 0600, whole or not at all. False if there was one already.
@@ -182,6 +228,18 @@ pub(crate) fn create_secret_file(
 fn sync_directory(path: &Path) -> io::Result<()> {
     path.parent()
         .map_or(Ok(()), |parent| File::open(parent)?.sync_all())
+}
+
+/// Whoever owns a file can open it to others at any time. Root can read it anyway.
+fn refuse_foreign(path: &Path, metadata: &Metadata) -> Result<(), PlacesError> {
+    let owner = metadata.uid();
+    if owner != 0 && owner != rustix::process::geteuid().as_raw() {
+        return Err(PlacesError::NotOurs {
+            path: path.to_owned(),
+            owner,
+        });
+    }
+    Ok(())
 }
 
 fn refuse_wider(path: &Path, metadata: &Metadata, forbidden: u32) -> Result<(), PlacesError> {

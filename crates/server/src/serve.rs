@@ -24,7 +24,7 @@ use crate::listen::{self, ListenSettings};
 use crate::local::Local;
 use crate::open::OpenError;
 use crate::watch::watched;
-use crate::{Gateway, socket, web};
+use crate::{Gateway, rotation, socket, web};
 
 /// What a caller may be told once the server serves.
 #[derive(Debug, Clone)]
@@ -153,6 +153,9 @@ pub async fn serve(
     let settings = listen_settings(&config);
     let following = Arc::clone(&app).follow(stop.clone().cancelled_owned());
     app.tasks.spawn("follow changes", Box::pin(following));
+    let days = config.keys.rotate_after_days;
+    let young = rotation::keep_young(Arc::clone(&app), days, stop.clone().cancelled_owned());
+    app.tasks.spawn("rotate keys", Box::pin(young));
     let admin_done = stop.clone().cancelled_owned();
     let serving_admin = listen::run(
         admin,

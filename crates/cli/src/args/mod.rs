@@ -9,6 +9,7 @@ pub(crate) use config::{CheckArgs, ConfigCommand, ShowArgs};
 #[cfg(feature = "demo")]
 pub(crate) use demo::DemoArgs;
 pub(crate) use doctor::DoctorArgs;
+pub(crate) use keys::{KeysCommand, KeysListArgs, KeysNewArgs, KeysRotateArgs, KeysVerifyArgs};
 pub(crate) use serve::ServeArgs;
 pub(crate) use server::{AddArgs, GrantArg, ListArgs, ServerCommand, SlugArgs};
 pub(crate) use sign_in::{LoginArgs, StatusArgs};
@@ -19,6 +20,7 @@ mod config;
 #[cfg(feature = "demo")]
 mod demo;
 mod doctor;
+mod keys;
 mod serve;
 mod server;
 mod sign_in;
@@ -101,6 +103,9 @@ pub(crate) enum Command {
     /// Check and show the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// List, rotate and verify the keys that seal what is stored
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Check, migrate and copy the database
     #[command(subcommand)]
     Store(StoreCommand),

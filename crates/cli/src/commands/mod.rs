@@ -1,6 +1,6 @@
 //! One file per command.
 
-use crate::args::{Command, ConfigCommand, ServerCommand, StoreCommand};
+use crate::args::{Command, ConfigCommand, KeysCommand, ServerCommand, StoreCommand};
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;
@@ -12,6 +12,7 @@ mod call;
 #[cfg(feature = "demo")]
 mod demo;
 mod doctor;
+mod keys;
 mod login;
 mod logout;
 mod serve;
@@ -33,6 +34,10 @@ pub(crate) async fn run(command: Command, ctx: &Context<'_>) -> Outcome {
         Command::Demo(args) => Box::pin(demo::run(&args, ctx)).await,
         Command::Docs => Ok(docs::run(ctx.printer)),
         Command::Doctor(args) => doctor::run(args, ctx).await,
+        Command::Keys(KeysCommand::List(args)) => keys::list::run(args, ctx).await,
+        Command::Keys(KeysCommand::New(args)) => keys::new::run(&args, ctx),
+        Command::Keys(KeysCommand::Rotate(args)) => keys::rotate::run(args, ctx).await,
+        Command::Keys(KeysCommand::Verify(args)) => keys::verify::run(args, ctx).await,
         Command::Login(args) => login::run(args, ctx).await,
         Command::Logout(args) => logout::run(args, ctx).await,
         Command::Serve(args) => serve::run(args, ctx).await,
@@ -61,6 +66,10 @@ impl Command {
             Self::Demo(args) => args.output.json,
             Self::Docs => false,
             Self::Doctor(args) => args.output.json,
+            Self::Keys(KeysCommand::List(args)) => args.output.json,
+            Self::Keys(KeysCommand::New(args)) => args.output.json,
+            Self::Keys(KeysCommand::Rotate(args)) => args.output.json,
+            Self::Keys(KeysCommand::Verify(args)) => args.output.json,
             Self::Login(args) => args.output.json,
             Self::Logout(args) => args.output.json,
             Self::Serve(args) => args.output.json,

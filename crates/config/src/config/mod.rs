@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
+use claviger_crypto::Secret;
+
 use crate::file::ConfigFile;
 use crate::keys::Reader;
 use crate::{
-    ConfigError, EgressSettings, Entry, IssuersSettings, LimitsSettings, LogSettings, Origin,
-    ServerSettings, SignInSettings, Sources, StoreSettings, locate,
+    ConfigError, EgressSettings, Entry, IssuersSettings, KeySettings, LimitsSettings, LogSettings,
+    Origin, ServerSettings, SignInSettings, Sources, StoreSettings, locate, sealing,
 };
 
 /// The settings of an installation.
@@ -21,6 +23,8 @@ pub struct Config {
     pub egress: EgressSettings,
     /// What is known about issuers.
     pub issuers: IssuersSettings,
+    /// The key that wraps all others.
+    pub keys: KeySettings,
     /// Bounds on what comes in.
     pub limits: LimitsSettings,
     /// The log.
@@ -64,6 +68,12 @@ impl Config {
             egress: reader.section("egress", EgressSettings::read),
             issuers: reader.section("issuers", |keys| {
                 IssuersSettings::read(keys, file.as_deref())
+            }),
+            keys: reader.section("keys", |keys| {
+                let key = sources.variable(sealing::KEY_VARIABLE);
+                // A line with other bytes than text is no key, and is refused as one.
+                let key = key.map(|text| Secret::new(text.to_string_lossy()));
+                KeySettings::read(keys, file.as_deref(), key)
             }),
             limits: reader.section("limits", LimitsSettings::read),
             log: reader.section("log", LogSettings::read),

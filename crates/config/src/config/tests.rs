@@ -6,7 +6,7 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use super::*;
-use crate::{Flag, LogFormat, LogLevel};
+use crate::{Flag, KeySource, LogFormat, LogLevel};
 
 /// A home with an optional config file, and an environment that points there.
 fn sources(home: &Path, file: Option<&str>, environment: &[(&str, &str)]) -> Sources {
@@ -301,6 +301,7 @@ fn every_key_is_documented_with_its_variable() {
     let sources = [
         ("egress", include_str!("../egress.rs")),
         ("issuers", include_str!("../issuers.rs")),
+        ("keys", include_str!("../sealing.rs")),
         ("limits", include_str!("../limits.rs")),
         ("log", include_str!("../log.rs")),
         ("server", include_str!("../server.rs")),
@@ -352,4 +353,51 @@ fn the_example_names_every_key_with_its_default() {
         let is_elsewhere = entry.key.ends_with("_file") || entry.key.ends_with("url");
         assert!(entry.value.is_some() || is_elsewhere, "{}", entry.key);
     }
+}
+
+#[test]
+fn a210_the_key_is_a_variable_of_its_own_and_is_never_shown() {
+    let text = "claviger-kek-1:CANARY";
+    let environment = [("CLAVIGER_KEY", text), ("CLAVIGER_KEYS_SOURCE", "env")];
+    let config = load(None, &environment).unwrap();
+    assert_eq!(config.keys.source, KeySource::Env);
+    assert_eq!(config.keys.key.as_ref().unwrap().expose(), text);
+    let shown = format!("{config:?} {:?}", config.entries());
+    assert!(!shown.contains("CANARY"), "{shown}");
+    // In the file it has no place at all.
+    let found = problems("[keys]\nkey = 'CANARY'\n", &[]);
+    assert_eq!(found.len(), 1);
+    assert!(
+        found[0].contains("no key `key`") && !found[0].contains("CANARY"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn a_key_source_that_cannot_work_is_refused() {
+    let found = problems(
+        "[keys]\nsource = 'age'\nrotate_after_days = 4000\n[log]\n",
+        &[],
+    );
+    assert_eq!(
+        found,
+        [
+            "claviger.toml:3: keys.rotate_after_days: found 4000; accepted are 0 (never) to 3650",
+            "claviger.toml:2: keys.source: found \"age\" alone; name the age file with `file`",
+            "claviger.toml:2: keys.source: found \"age\" without one thing that opens it; name \
+             either `age_identity_file` or `age_passphrase_file`",
+        ]
+    );
+    let found = problems("[keys]\nsource = 'vault'\n", &[]);
+    assert!(found[0].contains("\"keyring\" and \"age\""), "{found:?}");
+    // Relative paths begin at the file's directory.
+    let home = TempDir::new().unwrap();
+    let file = "[keys]\nfile = 'new'\nold_files = ['old', '/old']\n";
+    let config = Config::load(&sources(home.path(), Some(file), &[])).unwrap();
+    let directory = home.path().join(".config/claviger");
+    assert_eq!(config.keys.file, Some(directory.join("new")));
+    assert_eq!(
+        config.keys.old_files,
+        [directory.join("old"), "/old".into()]
+    );
 }

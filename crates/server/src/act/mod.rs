@@ -7,6 +7,7 @@ use claviger_store::StoreError;
 
 use crate::app::App;
 
+mod keys;
 mod login;
 mod servers;
 mod status;
@@ -24,12 +25,19 @@ pub(crate) async fn act(app: &App, request: Request, sink: Sink<'_>) {
         Request::Doctor { url, allow_private } => {
             status::doctor(app, &url, allow_private, sink).await
         }
+        Request::ListKeys => keys::list(app, sink).await,
         Request::ListServers => servers::list(app, sink).await,
         Request::Login { slug, force } => login::login(app, &slug, force, sink).await,
         Request::Logout { slug } => login::logout(app, &slug, sink).await,
         Request::RemoveServer { slug } => servers::remove(app, &slug, sink).await,
+        Request::RotateKeys {
+            kek,
+            drop_old,
+            dry_run,
+        } => Box::pin(keys::rotate(app, kek, drop_old, dry_run, sink)).await,
         Request::ShowServer { slug } => servers::show(app, &slug, sink).await,
         Request::Status { slug } => status::status(app, slug.as_deref(), sink).await,
+        Request::VerifyKeys { all } => keys::verify(app, all, sink).await,
         _ => Err(problem(
             ProblemKind::Usage,
             "unknown_request",

@@ -8,6 +8,7 @@ use claviger_model::Fault;
 use claviger_store::StoreError;
 use claviger_store_sqlite::OpenError as DatabaseError;
 
+use super::KekError;
 use crate::places::PlacesError;
 
 /// Why an installation does not open. Nothing was written unless it says so.
@@ -30,6 +31,9 @@ pub enum OpenError {
         #[source]
         source: claviger_egress::EgressError,
     },
+    /// A key source other than a key file.
+    #[error(transparent)]
+    Kek(#[from] KekError),
     /// The key file holds something else.
     #[error("{} holds no key", path.display())]
     KeyFile {
@@ -106,13 +110,14 @@ impl OpenError {
             Self::Database { source, .. } => source.fault(),
             Self::Egress { .. } | Self::Store { .. } => Fault::Us,
             Self::Vault { source } => match source {
-                VaultError::WrongKey { .. } => Fault::Operator,
+                VaultError::WrongKey { .. } | VaultError::Unavailable { .. } => Fault::Operator,
                 _ => Fault::Us,
             },
             #[cfg(feature = "postgres")]
             Self::Postgres { source, .. } => source.fault(),
             #[cfg(not(feature = "postgres"))]
             Self::NoPostgres => Fault::Operator,
+            Self::Kek(source) => source.fault(),
             Self::KeyFile { .. }
             | Self::KeyFileMissing { .. }
             | Self::NothingYet { .. }
@@ -133,10 +138,12 @@ impl OpenError {
             Self::Vault {
                 source: VaultError::WrongKey { .. },
             } => Some(
-                "this key belongs to another database: put the right key file back; all nodes on \
-                 one database need the same one"
+                "put the key file with the id that is named back: as keys.file, or in \
+                 keys.old_files while keys are still wrapped by it; all nodes on one database need \
+                 the same ones"
                     .to_owned(),
             ),
+            Self::Kek(source) => Some(source.hint()),
             Self::Places(source) => Some(source.hint()),
             Self::Database { path, source } => database_hint(path, source),
             Self::NothingYet { .. } => {

@@ -4,18 +4,20 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use claviger_broker::Vault;
+use claviger_broker::{Keks, Vault};
 use claviger_config::Config;
-use claviger_crypto::{Kek, base64url_encode};
 use claviger_ports::{Clock, Entropy};
 use claviger_store::Store;
 use claviger_store_sqlite::SqliteStore;
 
 pub use error::OpenError;
+pub use kek::{KekError, make_key_file};
 
-use crate::places::{Places, create_secret_file, read_secret_file};
+use crate::places::Places;
+use kek::KeyPlace;
 
 mod error;
+mod kek;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
 
@@ -43,7 +45,7 @@ pub(crate) enum Absent {
 /// The database and the key, before they have met.
 struct Pieces {
     store: Arc<dyn Store>,
-    kek: Kek,
+    keks: Keks,
     is_shared: bool,
     is_first_start: bool,
 }
@@ -59,6 +61,7 @@ pub(crate) async fn open(
     let shown = config.store.shown();
     let database = shown.unwrap_or_else(|| places.database.display().to_string());
     let key = KeyPlace {
+        settings: &config.keys,
         places: &places,
         entropy: &*entropy,
         absent,
@@ -69,7 +72,7 @@ pub(crate) async fn open(
     } else {
         own(&key).await?
     };
-    let vault = Vault::open(pieces.kek, pieces.store.keys(), entropy, clock)
+    let vault = Vault::open(pieces.keks, pieces.store.keys(), entropy, clock)
         .await
         .map_err(|source| OpenError::Vault { source })?;
     Ok(Opened {
@@ -86,11 +89,11 @@ pub(crate) async fn open(
 async fn own(key: &KeyPlace<'_>) -> Result<Pieces, OpenError> {
     let path = &key.places.database;
     let has_data = fs::metadata(path).is_ok_and(|database| database.len() > 0);
-    let (kek, is_first_start) = key.kek(has_data)?;
+    let (keks, is_first_start) = key.keks(has_data)?;
     let store = open_sqlite(path).await?;
     Ok(Pieces {
         store: Arc::new(store),
-        kek,
+        keks,
         is_shared: false,
         is_first_start,
     })
@@ -103,10 +106,10 @@ async fn shared(config: &Config, key: &KeyPlace<'_>) -> Result<Pieces, OpenError
     let store = postgres::connect(&config.store).await?;
     let keys = store.keys().list_keys().await;
     let keys = keys.map_err(|source| OpenError::Store { source })?;
-    let (kek, is_first_start) = key.kek(!keys.is_empty())?;
+    let (keks, is_first_start) = key.keks(!keys.is_empty())?;
     Ok(Pieces {
         store: Arc::new(store),
-        kek,
+        keks,
         is_shared: true,
         is_first_start,
     })
@@ -126,49 +129,4 @@ pub(crate) async fn open_sqlite(path: &Path) -> Result<SqliteStore, OpenError> {
             path: path.to_owned(),
             source,
         })
-}
-
-/// Where the KEK is, and what to do without one.
-struct KeyPlace<'a> {
-    places: &'a Places,
-    entropy: &'a dyn Entropy,
-    absent: Absent,
-    database: &'a str,
-}
-
-impl KeyPlace<'_> {
-    fn read(&self) -> Result<Option<Kek>, OpenError> {
-        let path = &self.places.key_file;
-        let parse = |text| {
-            Kek::parse(&text).map_err(|source| OpenError::KeyFile {
-                path: path.clone(),
-                source,
-            })
-        };
-        read_secret_file(path)?.map(parse).transpose()
-    }
-
-    /// The KEK of the key file; a new one only where the database holds nothing yet.
-    fn kek(&self, has_data: bool) -> Result<(Kek, bool), OpenError> {
-        let path = &self.places.key_file;
-        if !has_data && self.absent == Absent::Refuse {
-            return Err(OpenError::NothingYet {
-                place: self.database.to_owned(),
-            });
-        }
-        if let Some(kek) = self.read()? {
-            return Ok((kek, false));
-        }
-        // A207: a new key beside an old database would look like an empty vault.
-        if has_data {
-            return Err(OpenError::KeyFileMissing { path: path.clone() });
-        }
-        let unique = base64url_encode(&self.entropy.id_bytes());
-        let new = Kek::new(self.entropy.key_bytes()).to_key_file();
-        let is_made = create_secret_file(path, &new, &unique)?;
-        // Another process may have been first; then its key counts.
-        let kek = self.read()?;
-        let kek = kek.ok_or_else(|| OpenError::KeyFileMissing { path: path.clone() })?;
-        Ok((kek, is_made))
-    }
 }

@@ -1,0 +1,243 @@
+//! Key sources, good and bad.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+use claviger_config::{Config, Sources};
+use claviger_ports::system::SystemEntropy;
+use tempfile::TempDir;
+
+use super::*;
+use crate::places::PlacesError;
+
+struct Bench {
+    home: TempDir,
+    settings: KeySettings,
+}
+
+impl Bench {
+    fn new(file: &str, environment: &[(&str, &str)]) -> Self {
+        let home = TempDir::new().unwrap();
+        fs::set_permissions(home.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        let config = home.path().join("claviger.toml");
+        fs::write(&config, file).unwrap();
+        let mut sources = Sources {
+            config: Some(config),
+            ..Sources::default()
+        };
+        sources
+            .environment
+            .insert("HOME".into(), home.path().into());
+        for (name, value) in environment {
+            sources.environment.insert(name.into(), value.into());
+        }
+        let settings = Config::load(&sources).unwrap().keys;
+        Self { home, settings }
+    }
+
+    fn keks(&self, has_data: bool) -> Result<(Keks, bool), OpenError> {
+        let places = Places::prepare(&self.home.path().join("data")).unwrap();
+        let place = KeyPlace {
+            settings: &self.settings,
+            places: &places,
+            entropy: &SystemEntropy,
+            absent: Absent::Make,
+            database: "db",
+        };
+        place.keks(has_data)
+    }
+
+    fn write(&self, name: &str, text: &[u8], mode: u32) -> PathBuf {
+        let path = self.home.path().join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        path
+    }
+}
+
+fn line(byte: u8) -> String {
+    Kek::new([byte; 32]).to_key_file().expose().to_owned()
+}
+
+fn id(byte: u8) -> String {
+    claviger_crypto::hex(&Kek::new([byte; 32]).id())
+}
+
+#[test]
+fn the_first_start_makes_a_key_file_and_the_second_reads_it() {
+    let bench = Bench::new("", &[]);
+    let (made, is_new) = bench.keks(false).unwrap();
+    assert!(is_new);
+    let (read, is_new) = bench.keks(true).unwrap();
+    assert!(!is_new);
+    assert_eq!(made.ids(), read.ids());
+}
+
+#[test]
+fn old_files_only_unwrap_and_have_to_be_there() {
+    let bench = Bench::new("[keys]\nfile = 'new'\nold_files = ['a', 'b']\n", &[]);
+    bench.write("new", line(1).as_bytes(), 0o600);
+    bench.write("a", line(2).as_bytes(), 0o400);
+    assert!(matches!(
+        bench.keks(true),
+        Err(OpenError::KeyFileMissing { .. })
+    ));
+    bench.write("b", line(3).as_bytes(), 0o600);
+    let (keks, _) = bench.keks(true).unwrap();
+    assert_eq!(keks.ids(), [id(1), id(2), id(3)]);
+}
+
+#[test]
+fn a210_a_key_file_that_others_may_read_or_swap_is_refused() {
+    let bench = Bench::new("[keys]\nfile = 'keys/key'\n", &[]);
+    let folder = bench.home.path().join("keys");
+    fs::create_dir(&folder).unwrap();
+    let open = |mode| fs::set_permissions(&folder, fs::Permissions::from_mode(mode)).unwrap();
+    open(0o700);
+    for mode in [0o640, 0o604, 0o660, 0o644] {
+        let path = bench.write("keys/key", line(1).as_bytes(), mode);
+        let error = bench.keks(true).unwrap_err();
+        assert!(
+            matches!(error, OpenError::Places(PlacesError::TooOpen { .. })),
+            "{error:?}"
+        );
+        let hint = error.hint().unwrap();
+        assert!(
+            hint.starts_with("chmod") && hint.contains(path.to_str().unwrap()),
+            "{hint}"
+        );
+    }
+    bench.write("keys/key", line(1).as_bytes(), 0o600);
+    for mode in [0o770, 0o707, 0o777] {
+        open(mode);
+        let error = bench.keks(true).unwrap_err();
+        assert!(
+            matches!(error, OpenError::Places(PlacesError::TooOpen { .. })),
+            "{error:?}"
+        );
+    }
+    open(0o755);
+    bench.keks(true).unwrap();
+    fs::rename(folder.join("key"), folder.join("elsewhere")).unwrap();
+    symlink(folder.join("elsewhere"), folder.join("key")).unwrap();
+    let error = bench.keks(true).unwrap_err();
+    assert!(
+        matches!(error, OpenError::Places(PlacesError::NotPlain { .. })),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn a210_a_key_file_of_somebody_else_is_refused() {
+    let bench = Bench::new("[keys]\nfile = 'key'\n", &[]);
+    let path = bench.write("key", line(1).as_bytes(), 0o600);
+    // Only root can give a file away, and root alone can read it then.
+    if std::os::unix::fs::chown(&path, Some(65534), None).is_ok() {
+        let error = bench.keks(true).unwrap_err();
+        assert!(
+            matches!(error, OpenError::Places(PlacesError::NotOurs { .. })),
+            "{error:?}"
+        );
+        assert!(error.hint().unwrap().contains("chown"));
+    }
+}
+
+#[test]
+fn a207_truncated_and_foreign_key_files_are_refused_without_being_shown() {
+    let whole = line(1);
+    for text in [
+        "",
+        "\n",
+        &whole[..20],
+        &whole[..whole.len() - 2],
+        "hunter2CANARY\n",
+    ] {
+        let bench = Bench::new("[keys]\nfile = 'key'\n", &[]);
+        bench.write("key", text.as_bytes(), 0o600);
+        let error = bench.keks(true).unwrap_err();
+        assert!(
+            matches!(error, OpenError::KeyFile { .. }),
+            "{text}: {error:?}"
+        );
+        let shown = format!("{error:?} {error} {:?}", error.hint());
+        assert!(!shown.contains("CANARY"), "{shown}");
+    }
+}
+
+#[test]
+fn the_variable_is_taken_at_its_word() {
+    let text = line(4);
+    let environment = [
+        ("CLAVIGER_KEYS_SOURCE", "env"),
+        ("CLAVIGER_KEY", text.as_str()),
+    ];
+    let bench = Bench::new("", &environment);
+    assert_eq!(bench.keks(true).unwrap().0.ids(), [id(4)]);
+    // No fallback, neither to a file that is there nor to a new one.
+    let bench = Bench::new("[keys]\nsource = 'env'\nfile = 'key'\n", &[]);
+    bench.write("key", line(1).as_bytes(), 0o600);
+    for has_data in [true, false] {
+        let error = bench.keks(has_data).unwrap_err();
+        assert!(
+            matches!(error, OpenError::Kek(KekError::NoVariable)),
+            "{error:?}"
+        );
+    }
+    let bench = Bench::new("[keys]\nsource = 'env'\n", &[("CLAVIGER_KEY", "CANARY")]);
+    let error = bench.keks(false).unwrap_err();
+    assert!(
+        matches!(error, OpenError::Kek(KekError::Variable { .. })),
+        "{error:?}"
+    );
+    assert!(!format!("{error:?}{error}").contains("CANARY"));
+}
+
+#[cfg(not(feature = "keyring"))]
+#[test]
+fn a_keyring_that_is_not_built_in_is_no_reason_for_a_file() {
+    let bench = Bench::new("[keys]\nsource = 'keyring'\n", &[]);
+    let error = bench.keks(false).unwrap_err();
+    assert!(
+        matches!(error, OpenError::Kek(KekError::NotBuiltIn { .. })),
+        "{error:?}"
+    );
+    assert!(!bench.home.path().join("data/key").exists());
+}
+
+#[cfg(feature = "age")]
+#[test]
+fn an_age_file_opens_with_its_identity_or_its_passphrase() {
+    use age::secrecy::{ExposeSecret, SecretString};
+
+    let identity = age::x25519::Identity::generate();
+    let text = line(5);
+    let file = age::encrypt(&identity.to_public(), text.as_bytes()).unwrap();
+    let settings = "[keys]\nsource = 'age'\nfile = 'key.age'\nage_identity_file = 'identity'\n";
+    let bench = Bench::new(settings, &[]);
+    bench.write("key.age", &file, 0o600);
+    let secret = format!("# mine\n{}\n", identity.to_string().expose_secret());
+    bench.write("identity", secret.as_bytes(), 0o600);
+    assert_eq!(bench.keks(true).unwrap().0.ids(), [id(5)]);
+    let other = age::x25519::Identity::generate();
+    bench.write(
+        "identity",
+        other.to_string().expose_secret().as_bytes(),
+        0o600,
+    );
+    let error = bench.keks(true).unwrap_err();
+    assert!(
+        matches!(error, OpenError::Kek(KekError::Age { .. })),
+        "{error:?}"
+    );
+
+    let mut recipient = age::scrypt::Recipient::new(SecretString::from("correct horse".to_owned()));
+    recipient.set_work_factor(10);
+    let file = age::encrypt_and_armor(&recipient, text.as_bytes()).unwrap();
+    let settings = "[keys]\nsource = 'age'\nfile = 'key.age'\nage_passphrase_file = 'words'\n";
+    let bench = Bench::new(settings, &[]);
+    bench.write("key.age", file.as_bytes(), 0o600);
+    bench.write("words", b"correct horse\n", 0o600);
+    assert_eq!(bench.keks(true).unwrap().0.ids(), [id(5)]);
+    bench.write("words", b"wrong horse\n", 0o600);
+    assert!(bench.keks(true).is_err());
+}
