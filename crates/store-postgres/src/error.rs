@@ -168,6 +168,23 @@ pub(crate) fn store_error(error: sqlx::Error) -> StoreError {
     }
 }
 
+/// Whether there is a row with this key.
+pub(crate) fn is_taken(error: &sqlx::Error) -> bool {
+    let kind = error.as_database_error().map(DatabaseError::kind);
+    kind == Some(ErrorKind::UniqueViolation)
+}
+
+/// Whether other rows hang on this one.
+pub(crate) fn is_in_use(error: &sqlx::Error) -> bool {
+    let kind = error.as_database_error().map(DatabaseError::kind);
+    kind == Some(ErrorKind::ForeignKeyViolation)
+}
+
+/// Whether a text does not read as what it should be.
+pub(crate) fn is_unreadable(error: &sqlx::Error) -> bool {
+    code(error).as_deref() == Some("22P02")
+}
+
 /// Whether the same call may succeed later.
 fn is_busy(error: &sqlx::Error) -> bool {
     if matches!(error, sqlx::Error::PoolTimedOut) || is_lost(error) {

@@ -13,9 +13,13 @@ pub use error::OpenError;
 pub use settings::Settings;
 pub use store::PostgresStore;
 
+mod audit;
 mod clock;
 mod db;
 mod error;
+mod feed;
+mod finish;
+mod installation;
 mod keys;
 mod migrate;
 mod open;

@@ -5,10 +5,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use claviger_crypto::Secret;
 use claviger_model::TenantId;
-use claviger_store::{Audit, Installations, Keys, Store, StoreError, TenantStore};
+use claviger_store::{Audit, Changes, Cursor, Installations, Keys, Store, StoreError, TenantStore};
 use sqlx::query_scalar;
 
+use crate::audit::PostgresAudit;
 use crate::error::store_error;
+use crate::feed::list_changes;
+use crate::installation::PostgresInstallation;
 use crate::keys::PostgresKeys;
 use crate::migrate::{Found, KNOWN, MIGRATIONS, grant, inspect, migrate};
 use crate::open::Role;
@@ -96,11 +99,16 @@ impl Store for PostgresStore {
     }
 
     fn audit(&self) -> Arc<dyn Audit> {
-        Arc::new(PostgresAudit {})
+        Arc::new(PostgresAudit {
+            pool: Arc::clone(&self.pool),
+        })
     }
 
     fn installation(&self) -> Arc<dyn Installations> {
-        Arc::new(PostgresInstallation {})
+        Arc::new(PostgresInstallation {
+            pool: Arc::clone(&self.pool),
+            entry: None,
+        })
     }
 
     async fn locate(&self, mac: &[u8]) -> Result<Option<TenantId>, StoreError> {
@@ -111,6 +119,23 @@ impl Store for PostgresStore {
         })
         .await?;
         found.map(|tenant| text(tenant, "tenant_id")).transpose()
+    }
+
+    async fn list_tenants(&self) -> Result<Vec<TenantId>, StoreError> {
+        let found: Vec<String> = retry(|| async {
+            let mut db = self.pool.read(Scope::Nobody).await?;
+            let listed = query_scalar("SELECT list_tenants()");
+            Ok(listed.fetch_all(&mut db).await?)
+        })
+        .await?;
+        found
+            .into_iter()
+            .map(|tenant| text(tenant, "tenant_id"))
+            .collect()
+    }
+
+    async fn list_changes(&self, since: Option<&Cursor>) -> Result<Changes, StoreError> {
+        list_changes(&self.pool, since).await
     }
 
     async fn data_version(&self) -> Result<i64, StoreError> {
@@ -165,8 +190,3 @@ fn accept(found: Found) -> Result<i64, OpenError> {
         Found::Version(version) => Ok(version),
     }
 }
-
-struct PostgresAudit {}
-impl Audit for PostgresAudit {}
-struct PostgresInstallation {}
-impl Installations for PostgresInstallation {}

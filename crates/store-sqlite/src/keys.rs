@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use claviger_model::{AuditEntry, KeyRow};
-use claviger_store::{Keys, StoreError};
+use claviger_model::{AuditEntry, KeyRow, TenantId};
+use claviger_store::{Change, Keys, StoreError};
 
-use crate::error::store_error;
+use crate::error::{is_in_use, store_error};
+use crate::finish::finish;
 use crate::pool::Pool;
 use crate::queries::keys;
 
@@ -30,7 +31,43 @@ impl Keys for SqliteKeys {
         keys::insert(&mut db, keys::row(key))
             .await
             .map_err(store_error)?;
-        db.commit().await.map_err(store_error)
+        finish(db, &[Change::Keys], self.entry.as_ref()).await
+    }
+
+    async fn rewrap_key(&self, key: &KeyRow, seen: &[u8]) -> Result<bool, StoreError> {
+        let mut db = self.pool.write().await?;
+        let written = keys::rewrap(&mut db, keys::row(key), seen)
+            .await
+            .map_err(store_error)?;
+        if written > 0 {
+            finish(db, &[Change::Keys], self.entry.as_ref()).await?;
+        }
+        Ok(written > 0)
+    }
+
+    async fn delete_key(
+        &self,
+        tenant: Option<&TenantId>,
+        purpose: &str,
+        generation: u32,
+    ) -> Result<bool, StoreError> {
+        let (tenant, generation) = (tenant.map_or("", TenantId::as_str), generation.into());
+        let mut db = self.pool.write().await?;
+        let deleted = match keys::delete(&mut db, tenant, purpose, generation).await {
+            Err(error) if is_in_use(&error) => return Err(StoreError::Conflict),
+            done => done.map_err(store_error)?,
+        };
+        if deleted > 0 {
+            finish(db, &[Change::Keys], self.entry.as_ref()).await?;
+            return Ok(true);
+        }
+        let is_there = keys::is_there(&mut db, tenant, purpose, generation)
+            .await
+            .map_err(store_error)?;
+        if is_there {
+            return Err(StoreError::Conflict);
+        }
+        Ok(false)
     }
 
     fn recorded(&self, entry: &AuditEntry) -> Arc<dyn Keys> {

@@ -8,11 +8,15 @@ pub use copy::{Depth, fold_log};
 pub use error::OpenError;
 pub use store::SqliteStore;
 
+mod audit;
 mod clock;
 mod copy;
 mod db;
 mod error;
+mod feed;
 mod file;
+mod finish;
+mod installation;
 mod keys;
 mod locate;
 mod migrate;

@@ -1,4 +1,4 @@
-//! Whose a MAC is: the two statements that name no tenant.
+//! Whose a MAC is: the statements that name no tenant.
 
 use sqlx::{Result, query_scalar};
 
@@ -18,4 +18,17 @@ pub(crate) async fn locate(db: &mut Db, mac: &[u8]) -> Result<Vec<String>> {
     );
     tenants.extend(of_tokens.fetch_all(db).await?);
     Ok(tenants)
+}
+
+/// The tenants that have any row outside the audit log, by name.
+pub(crate) async fn list_tenants(db: &mut Db) -> Result<Vec<String>> {
+    query_scalar!(
+        "SELECT tenant_id AS \"tenant_id!\" FROM (
+             SELECT tenant_id FROM servers UNION SELECT tenant_id FROM api_tokens
+             UNION SELECT tenant_id FROM vault_keys WHERE tenant_id <> ''
+             UNION SELECT tenant_id FROM revocations
+         ) ORDER BY 1"
+    )
+    .fetch_all(db)
+    .await
 }

@@ -5,14 +5,17 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use claviger_model::TenantId;
-use claviger_store::{Audit, Installations, Keys, Store, StoreError, TenantStore};
+use claviger_store::{Audit, Changes, Cursor, Installations, Keys, Store, StoreError, TenantStore};
 use sqlx::{ConnectOptions as _, Connection as _};
 
 use crate::OpenError;
+use crate::audit::SqliteAudit;
 use crate::copy::failed;
 use crate::error::store_error;
+use crate::feed::list_changes;
+use crate::installation::SqliteInstallation;
 use crate::keys::SqliteKeys;
-use crate::locate::locate;
+use crate::locate::{list_tenants, locate};
 use crate::migrate::{Found, KNOWN, MIGRATIONS, inspect, migrate};
 use crate::open::probing;
 use crate::pool::Pool;
@@ -73,11 +76,16 @@ impl Store for SqliteStore {
     }
 
     fn audit(&self) -> Arc<dyn Audit> {
-        Arc::new(SqliteAudit {})
+        Arc::new(SqliteAudit {
+            pool: Arc::clone(&self.pool),
+        })
     }
 
     fn installation(&self) -> Arc<dyn Installations> {
-        Arc::new(SqliteInstallation {})
+        Arc::new(SqliteInstallation {
+            pool: Arc::clone(&self.pool),
+            entry: None,
+        })
     }
 
     async fn locate(&self, mac: &[u8]) -> Result<Option<TenantId>, StoreError> {
@@ -89,6 +97,19 @@ impl Store for SqliteStore {
             Ok([tenant]) => text(tenant, "tenant_id").map(Some),
             Err(_) => Ok(None),
         }
+    }
+
+    async fn list_tenants(&self) -> Result<Vec<TenantId>, StoreError> {
+        let mut db = self.pool.read().await?;
+        let tenants = list_tenants(&mut db).await.map_err(store_error)?;
+        tenants
+            .into_iter()
+            .map(|tenant| text(tenant, "tenant_id"))
+            .collect()
+    }
+
+    async fn list_changes(&self, since: Option<&Cursor>) -> Result<Changes, StoreError> {
+        list_changes(&mut *self.pool.read().await?, since).await
     }
 
     async fn data_version(&self) -> Result<i64, StoreError> {
@@ -118,8 +139,3 @@ pub(crate) fn accept(path: &Path, found: Found) -> Result<(), OpenError> {
         }),
     }
 }
-
-struct SqliteAudit {}
-impl Audit for SqliteAudit {}
-struct SqliteInstallation {}
-impl Installations for SqliteInstallation {}

@@ -6,6 +6,7 @@ use sqlx::{Result, query_as, query_scalar};
 
 use super::Db;
 use super::columns::{credential_key, flag, instant, json, number, text, to_json, to_number};
+use super::generation::of_record;
 use super::key::Key;
 
 /// A row of `credentials`.
@@ -65,18 +66,39 @@ pub(crate) async fn list(
     .await
 }
 
+pub(crate) async fn list_of_user(
+    db: &mut Db,
+    tenant: &TenantId,
+    user: &str,
+) -> Result<Vec<CredentialRow>> {
+    let tenant = tenant.as_str();
+    query_as!(
+        CredentialRow,
+        "SELECT server_id, user_id, account, version, fingerprint, issuer, token_endpoint,
+             revocation_endpoint, resource, registration_id, scopes_requested, scopes_granted,
+             obtained_at, expires_at, is_refreshable, sealed
+         FROM credentials WHERE tenant_id = $1 AND user_id = $2
+         ORDER BY server_id, account",
+        tenant,
+        user
+    )
+    .fetch_all(db)
+    .await
+}
+
 /// The seal is bound to the version, so that it is written as it is given or not at all.
 pub(crate) async fn replace(
     db: &mut Db,
     tenant: &TenantId,
     row: CredentialRow,
 ) -> Result<Option<i64>> {
-    let tenant = tenant.as_str();
+    let (tenant, generation) = (tenant.as_str(), of_record(&row.sealed));
     query_scalar!(
         "INSERT INTO credentials (tenant_id, server_id, user_id, account, version, fingerprint,
              issuer, token_endpoint, revocation_endpoint, resource, registration_id,
-             scopes_requested, scopes_granted, obtained_at, expires_at, is_refreshable, sealed)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+             scopes_requested, scopes_granted, obtained_at, expires_at, is_refreshable, sealed,
+             key_generation)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
          ON CONFLICT (tenant_id, server_id, user_id, account) DO UPDATE SET
              version = excluded.version,
              fingerprint = excluded.fingerprint, issuer = excluded.issuer,
@@ -86,7 +108,7 @@ pub(crate) async fn replace(
              scopes_requested = excluded.scopes_requested,
              scopes_granted = excluded.scopes_granted, obtained_at = excluded.obtained_at,
              expires_at = excluded.expires_at, is_refreshable = excluded.is_refreshable,
-             sealed = excluded.sealed
+             sealed = excluded.sealed, key_generation = excluded.key_generation
          WHERE excluded.version > credentials.version
          RETURNING version AS \"version!: i64\"",
         tenant,
@@ -105,7 +127,8 @@ pub(crate) async fn replace(
         row.obtained_at,
         row.expires_at,
         row.is_refreshable,
-        row.sealed
+        row.sealed,
+        generation
     )
     .fetch_optional(db)
     .await
@@ -119,12 +142,12 @@ pub(crate) async fn rotate(
     sent: &[u8],
     row: CredentialRow,
 ) -> Result<Option<i64>> {
-    let tenant = tenant.as_str();
+    let (tenant, generation) = (tenant.as_str(), of_record(&row.sealed));
     query_scalar!(
         "UPDATE credentials SET version = $6, fingerprint = $7, issuer = $8,
              token_endpoint = $9, revocation_endpoint = $10, resource = $11, registration_id = $12,
              scopes_requested = $13, scopes_granted = $14, obtained_at = $15, expires_at = $16,
-             is_refreshable = $17, sealed = $18
+             is_refreshable = $17, sealed = $18, key_generation = $19
          WHERE tenant_id = $1 AND server_id = $2 AND user_id = $3 AND account = $4
              AND fingerprint = $5 AND version < $6
          RETURNING version AS \"version!: i64\"",
@@ -145,7 +168,8 @@ pub(crate) async fn rotate(
         row.obtained_at,
         row.expires_at,
         row.is_refreshable,
-        row.sealed
+        row.sealed,
+        generation
     )
     .fetch_optional(db)
     .await

@@ -2,7 +2,7 @@
 
 use claviger_model::{KeyRow, TenantId};
 use claviger_store::StoreError;
-use sqlx::{Result, query, query_as};
+use sqlx::{Result, query, query_as, query_scalar};
 
 use super::Db;
 use super::columns::{instant, number, text};
@@ -41,6 +41,65 @@ pub(crate) async fn insert(db: &mut Db, row: VaultKeyRow) -> Result<()> {
     .execute(db)
     .await?;
     Ok(())
+}
+
+/// Guarded by the KEK that was seen: of two that rewrap, the second does not undo the first.
+pub(crate) async fn rewrap(db: &mut Db, row: VaultKeyRow, seen: &[u8]) -> Result<u64> {
+    let done = query!(
+        "UPDATE vault_keys SET kek_id = $4, wrapped = $5
+         WHERE tenant_id = $1 AND purpose = $2 AND generation = $3 AND kek_id = $6",
+        row.tenant_id,
+        row.purpose,
+        row.generation,
+        row.kek_id,
+        row.wrapped,
+        seen
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// Neither the newest nor one with an older one beside it; the foreign keys keep one that rows hang
+/// on (A208).
+pub(crate) async fn delete(
+    db: &mut Db,
+    tenant: &str,
+    purpose: &str,
+    generation: i64,
+) -> Result<u64> {
+    let done = query!(
+        "DELETE FROM vault_keys
+         WHERE tenant_id = $1 AND purpose = $2 AND generation = $3
+             AND EXISTS (SELECT 1 FROM vault_keys AS newer
+                 WHERE newer.tenant_id = $1 AND newer.purpose = $2 AND newer.generation > $3)
+             AND NOT EXISTS (SELECT 1 FROM vault_keys AS older
+                 WHERE older.tenant_id = $1 AND older.purpose = $2 AND older.generation < $3)",
+        tenant,
+        purpose,
+        generation
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+pub(crate) async fn is_there(
+    db: &mut Db,
+    tenant: &str,
+    purpose: &str,
+    generation: i64,
+) -> Result<bool> {
+    let found = query_scalar!(
+        "SELECT count(*) AS \"count!: i64\" FROM vault_keys
+         WHERE tenant_id = $1 AND purpose = $2 AND generation = $3",
+        tenant,
+        purpose,
+        generation
+    )
+    .fetch_one(db)
+    .await?;
+    Ok(found > 0)
 }
 
 /// What is stored of it.

@@ -32,8 +32,8 @@ pub(crate) async fn acquire(
     .await
 }
 
-pub(crate) async fn release(db: &mut Db, key: Key<'_>, owner: &str, epoch: i64) -> Result<()> {
-    query!(
+pub(crate) async fn release(db: &mut Db, key: Key<'_>, owner: &str, epoch: i64) -> Result<u64> {
+    let done = query!(
         "UPDATE leases SET expires_at_ms = 0
          WHERE tenant_id = $1 AND server_id = $2 AND user_id = $3 AND account = $4
              AND owner = $5 AND epoch = $6",
@@ -46,5 +46,5 @@ pub(crate) async fn release(db: &mut Db, key: Key<'_>, owner: &str, epoch: i64) 
     )
     .execute(db)
     .await?;
-    Ok(())
+    Ok(done.rows_affected())
 }

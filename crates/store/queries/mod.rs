@@ -11,14 +11,22 @@
 //! `SQLX_OFFLINE_DIR` naming the folder.
 
 pub(crate) mod api_tokens;
+pub(crate) mod audit;
+pub(crate) mod changes;
 pub(crate) mod columns;
 pub(crate) mod connections;
 pub(crate) mod credentials;
+pub(crate) mod generation;
+pub(crate) mod installation;
 pub(crate) mod key;
 pub(crate) mod keys;
 pub(crate) mod leases;
+pub(crate) mod purges;
 pub(crate) mod registrations;
+pub(crate) mod reseals;
+pub(crate) mod revocations;
 pub(crate) mod servers;
 pub(crate) mod sign_ins;
+pub(crate) mod sweeps;
 
 use crate::db::Db;

@@ -6,6 +6,7 @@ use sqlx::{Result, query, query_as};
 
 use super::Db;
 use super::columns::{instant, text, to_text};
+use super::generation::of_record;
 
 /// A row of `registrations`.
 pub(crate) struct RegistrationRow {
@@ -100,12 +101,12 @@ pub(crate) async fn retire_current(
 }
 
 pub(crate) async fn insert(db: &mut Db, tenant: &TenantId, row: RegistrationRow) -> Result<()> {
-    let tenant = tenant.as_str();
+    let (tenant, generation) = (tenant.as_str(), of_record(&row.sealed));
     query!(
         "INSERT INTO registrations (tenant_id, id, server_id, issuer, origin, client_id,
              auth_method, redirect_uri, secret_expires_at, registration_client_uri, sealed,
-             is_current, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, $12)",
+             is_current, created_at, key_generation)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, $12, $13)",
         tenant,
         row.id,
         row.server_id,
@@ -117,7 +118,8 @@ pub(crate) async fn insert(db: &mut Db, tenant: &TenantId, row: RegistrationRow)
         row.secret_expires_at,
         row.registration_client_uri,
         row.sealed,
-        row.created_at
+        row.created_at,
+        generation
     )
     .execute(db)
     .await?;

@@ -6,6 +6,7 @@ use sqlx::{Result, query, query_as};
 
 use super::Db;
 use super::columns::{flag, instant, json, text, to_json};
+use super::generation::{of_auth, write_of_server};
 
 /// A row of `servers`.
 pub(crate) struct ServerRow {
@@ -20,13 +21,20 @@ pub(crate) struct ServerRow {
     pub(crate) updated_at: i64,
 }
 
-pub(crate) async fn insert(db: &mut Db, tenant: &TenantId, row: ServerRow) -> Result<()> {
-    let tenant = tenant.as_str();
+/// What is written of a server: its row, and the generation its settings hang on.
+pub(crate) struct Written {
+    pub(crate) row: ServerRow,
+    generation: Option<i64>,
+}
+
+pub(crate) async fn insert(db: &mut Db, tenant: &TenantId, written: Written) -> Result<()> {
+    let Written { row, generation } = written;
+    let name = tenant.as_str();
     query!(
         "INSERT INTO servers (tenant_id, id, slug, display_name, url, auth, allow_private,
              enabled, created_at, updated_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-        tenant,
+        name,
         row.id,
         row.slug,
         row.display_name,
@@ -37,8 +45,11 @@ pub(crate) async fn insert(db: &mut Db, tenant: &TenantId, row: ServerRow) -> Re
         row.created_at,
         row.updated_at
     )
-    .execute(db)
+    .execute(&mut *db)
     .await?;
+    if generation.is_some() {
+        write_of_server(db, tenant, &row.id, generation).await?;
+    }
     Ok(())
 }
 
@@ -88,13 +99,14 @@ pub(crate) async fn list(db: &mut Db, tenant: &TenantId) -> Result<Vec<ServerRow
     .await
 }
 
-pub(crate) async fn update(db: &mut Db, tenant: &TenantId, row: ServerRow) -> Result<u64> {
-    let tenant = tenant.as_str();
+pub(crate) async fn update(db: &mut Db, tenant: &TenantId, written: Written) -> Result<u64> {
+    let Written { row, generation } = written;
+    let name = tenant.as_str();
     let done = query!(
         "UPDATE servers SET slug = $3, display_name = $4, url = $5, auth = $6, allow_private = $7,
              enabled = $8, created_at = $9, updated_at = $10
          WHERE tenant_id = $1 AND id = $2",
-        tenant,
+        name,
         row.id,
         row.slug,
         row.display_name,
@@ -105,8 +117,11 @@ pub(crate) async fn update(db: &mut Db, tenant: &TenantId, row: ServerRow) -> Re
         row.created_at,
         row.updated_at
     )
-    .execute(db)
+    .execute(&mut *db)
     .await?;
+    if done.rows_affected() > 0 {
+        write_of_server(db, tenant, &row.id, generation).await?;
+    }
     Ok(done.rows_affected())
 }
 
@@ -123,8 +138,8 @@ pub(crate) async fn delete(db: &mut Db, tenant: &TenantId, id: &str) -> Result<u
 }
 
 /// What is stored of it.
-pub(crate) fn row(server: &Server) -> Result<ServerRow, StoreError> {
-    Ok(ServerRow {
+pub(crate) fn row(server: &Server) -> Result<Written, StoreError> {
+    let row = ServerRow {
         id: server.id.as_str().to_owned(),
         slug: server.slug.as_str().to_owned(),
         display_name: server.display_name.clone(),
@@ -134,6 +149,10 @@ pub(crate) fn row(server: &Server) -> Result<ServerRow, StoreError> {
         enabled: i64::from(server.enabled),
         created_at: server.created_at.as_secs(),
         updated_at: server.updated_at.as_secs(),
+    };
+    Ok(Written {
+        row,
+        generation: of_auth(&server.auth),
     })
 }
 

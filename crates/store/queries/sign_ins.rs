@@ -6,6 +6,7 @@ use sqlx::{Result, query, query_as};
 
 use super::Db;
 use super::columns::{credential_key, instant, text, to_text};
+use super::generation::of_record;
 use super::key::Key;
 
 /// A row of `sign_ins`.
@@ -30,7 +31,7 @@ pub(crate) async fn end_expired(
     erased: &[u8],
 ) -> Result<()> {
     query!(
-        "UPDATE sign_ins SET outcome = $6, sealed = $7
+        "UPDATE sign_ins SET outcome = $6, sealed = $7, key_generation = NULL
          WHERE tenant_id = $1 AND server_id = $2 AND user_id = $3 AND account = $4
              AND outcome IS NULL AND expires_at <= $5",
         key.tenant,
@@ -47,11 +48,11 @@ pub(crate) async fn end_expired(
 }
 
 pub(crate) async fn insert(db: &mut Db, tenant: &TenantId, row: SignInRow) -> Result<()> {
-    let tenant = tenant.as_str();
+    let (tenant, generation) = (tenant.as_str(), of_record(&row.sealed));
     query!(
         "INSERT INTO sign_ins (tenant_id, id, server_id, user_id, account, state_mac, sealed,
-             created_at, expires_at, taken_at, outcome)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, NULL, $10)",
+             created_at, expires_at, taken_at, outcome, key_generation)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, NULL, $10, $11)",
         tenant,
         row.id,
         row.server_id,
@@ -61,7 +62,8 @@ pub(crate) async fn insert(db: &mut Db, tenant: &TenantId, row: SignInRow) -> Re
         row.sealed,
         row.created_at,
         row.expires_at,
-        row.outcome
+        row.outcome,
+        generation
     )
     .execute(db)
     .await?;
@@ -133,9 +135,34 @@ pub(crate) async fn end(
 ) -> Result<u64> {
     let tenant = tenant.as_str();
     let done = query!(
-        "UPDATE sign_ins SET outcome = $3, sealed = $4
+        "UPDATE sign_ins SET outcome = $3, sealed = $4, key_generation = NULL
          WHERE tenant_id = $1 AND id = $2 AND outcome IS NULL",
         tenant,
+        id,
+        outcome,
+        erased
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// Of the key it was begun for, and of no other.
+pub(crate) async fn end_of_key(
+    db: &mut Db,
+    key: Key<'_>,
+    id: &str,
+    outcome: &str,
+    erased: &[u8],
+) -> Result<u64> {
+    let done = query!(
+        "UPDATE sign_ins SET outcome = $6, sealed = $7, key_generation = NULL
+         WHERE tenant_id = $1 AND id = $5 AND outcome IS NULL
+             AND server_id = $2 AND user_id = $3 AND account = $4",
+        key.tenant,
+        key.server,
+        key.user,
+        key.account,
         id,
         outcome,
         erased

@@ -4,7 +4,6 @@ use async_trait::async_trait;
 use claviger_model::{Connection, Credential, CredentialKey, ServerId, UserId};
 
 use crate::StoreError;
-use crate::error::missing;
 
 /// What became of a guarded write.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +49,5 @@ pub trait Credentials: Send + Sync {
         connection: &Connection,
     ) -> Result<Guarded, StoreError>;
     /// Lists the credentials of one user, by server and account.
-    async fn list_user_credentials(&self, _user: &UserId) -> Result<Vec<Credential>, StoreError> {
-        Err(missing())
-    }
+    async fn list_user_credentials(&self, user: &UserId) -> Result<Vec<Credential>, StoreError>;
 }

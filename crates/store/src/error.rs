@@ -6,6 +6,9 @@ use std::error::Error;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
+    /// An entry of the audit log with this chain and number exists; nothing was written.
+    #[error("an entry with this number exists")]
+    AuditConflict,
     /// The database did not answer in time; the same call may succeed later.
     #[error("the database is busy")]
     Busy,
@@ -25,11 +28,4 @@ pub enum StoreError {
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
-}
-
-/// What a backend answers that does not do a thing yet.
-pub(crate) fn missing() -> StoreError {
-    StoreError::Failed {
-        source: "this backend cannot do that".into(),
-    }
 }

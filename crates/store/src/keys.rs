@@ -6,7 +6,6 @@ use async_trait::async_trait;
 use claviger_model::{AuditEntry, KeyRow, TenantId};
 
 use crate::StoreError;
-use crate::error::missing;
 
 /// Wrapped keys of the installation and its tenants.
 #[async_trait]
@@ -17,19 +16,15 @@ pub trait Keys: Send + Sync {
     async fn insert_key(&self, key: &KeyRow) -> Result<(), StoreError>;
     /// Writes the wrapping of a key anew, if it is still wrapped by the KEK `seen`; says whether
     /// it did.
-    async fn rewrap_key(&self, _key: &KeyRow, _seen: &[u8]) -> Result<bool, StoreError> {
-        Err(missing())
-    }
+    async fn rewrap_key(&self, key: &KeyRow, seen: &[u8]) -> Result<bool, StoreError>;
     /// Deletes a generation; says whether there was one. [`StoreError::Conflict`] while anything is
     /// sealed with it, while it is the newest, or while an older one is there (A208).
     async fn delete_key(
         &self,
-        _tenant: Option<&TenantId>,
-        _purpose: &str,
-        _generation: u32,
-    ) -> Result<bool, StoreError> {
-        Err(missing())
-    }
+        tenant: Option<&TenantId>,
+        purpose: &str,
+        generation: u32,
+    ) -> Result<bool, StoreError>;
     /// A handle whose one write stands in one transaction with this entry of the audit log; a write
     /// that changes nothing records nothing.
     fn recorded(&self, entry: &AuditEntry) -> Arc<dyn Keys>;

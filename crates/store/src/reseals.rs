@@ -4,7 +4,6 @@ use async_trait::async_trait;
 use claviger_model::{Credential, Registration, Revocation, Server, SignIn};
 
 use crate::StoreError;
-use crate::error::missing;
 
 /// A row that holds something sealed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,20 +25,14 @@ pub enum SealedRow {
 #[async_trait]
 pub trait Reseals: Send + Sync {
     /// Counts the rows that are sealed with an older generation than this one.
-    async fn count_sealed_before(&self, _generation: u32) -> Result<u64, StoreError> {
-        Err(missing())
-    }
+    async fn count_sealed_before(&self, generation: u32) -> Result<u64, StoreError>;
     /// Some of them, at most `limit` of each kind.
     async fn list_sealed_before(
         &self,
-        _generation: u32,
-        _limit: u32,
-    ) -> Result<Vec<SealedRow>, StoreError> {
-        Err(missing())
-    }
+        generation: u32,
+        limit: u32,
+    ) -> Result<Vec<SealedRow>, StoreError>;
     /// Writes what is sealed in `fresh`, and nothing else of it, if the stored row still holds what
     /// is sealed in `seen`; says whether it did. It never overwrites a rotation.
-    async fn reseal(&self, _seen: &SealedRow, _fresh: &SealedRow) -> Result<bool, StoreError> {
-        Err(missing())
-    }
+    async fn reseal(&self, seen: &SealedRow, fresh: &SealedRow) -> Result<bool, StoreError>;
 }

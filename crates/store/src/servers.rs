@@ -4,7 +4,6 @@ use async_trait::async_trait;
 use claviger_model::{Connection, Revocation, Server, ServerId, Slug};
 
 use crate::StoreError;
-use crate::error::missing;
 
 /// One credential of a server that ends with its old settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,16 +37,8 @@ pub trait Servers: Send + Sync {
     /// longer current. `purged` names every credential: [`StoreError::Conflict`] if there is
     /// another one, or another fingerprint, and nothing is written then. False if there is no such
     /// server.
-    async fn purge_server(&self, _server: &Server, _purged: &[Purged]) -> Result<bool, StoreError> {
-        Err(missing())
-    }
+    async fn purge_server(&self, server: &Server, purged: &[Purged]) -> Result<bool, StoreError>;
     /// Deletes a server like [`Servers::delete_server`], and queues the revocations of its
     /// credentials with it; `purged` as for [`Servers::purge_server`].
-    async fn surrender_server(
-        &self,
-        _id: &ServerId,
-        _purged: &[Purged],
-    ) -> Result<bool, StoreError> {
-        Err(missing())
-    }
+    async fn surrender_server(&self, id: &ServerId, purged: &[Purged]) -> Result<bool, StoreError>;
 }

@@ -4,7 +4,6 @@ use async_trait::async_trait;
 use claviger_model::{Connection, Credential, CredentialKey, Outcome, SignIn, SignInId, Timestamp};
 
 use crate::StoreError;
-use crate::error::missing;
 
 /// Sign-ins of one tenant. At most one per key is open (M3).
 #[async_trait]
@@ -34,10 +33,8 @@ pub trait SignIns: Send + Sync {
     /// nothing is written then.
     async fn complete_sign_in(
         &self,
-        _id: &SignInId,
-        _credential: &Credential,
-        _connection: &Connection,
-    ) -> Result<bool, StoreError> {
-        Err(missing())
-    }
+        id: &SignInId,
+        credential: &Credential,
+        connection: &Connection,
+    ) -> Result<bool, StoreError>;
 }

@@ -4,7 +4,6 @@ use async_trait::async_trait;
 use claviger_model::Timestamp;
 
 use crate::StoreError;
-use crate::error::missing;
 
 /// Rows of one tenant that nobody needs any more.
 #[async_trait]
@@ -12,7 +11,5 @@ pub trait Sweeps: Send + Sync {
     /// Ends open sign-ins that expired before `now` as timed out, deletes sign-ins that ended and
     /// began before `before`, client information that is not current and that no credential and no
     /// open sign-in hangs on, and API tokens that expired before `before`. Says how many rows went.
-    async fn sweep(&self, _now: Timestamp, _before: Timestamp) -> Result<u64, StoreError> {
-        Err(missing())
-    }
+    async fn sweep(&self, now: Timestamp, before: Timestamp) -> Result<u64, StoreError>;
 }

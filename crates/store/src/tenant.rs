@@ -5,7 +5,6 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use claviger_model::{AuditEntry, TenantId};
 
-use crate::error::missing;
 use crate::{
     ApiTokens, Audit, Changes, Connections, Credentials, Cursor, Installations, Keys, Leases,
     Registrations, Reseals, Revocations, Servers, SignIns, StoreError, Sweeps,
@@ -30,14 +29,10 @@ pub trait Store: Send + Sync + 'static {
     fn installation(&self) -> Arc<dyn Installations>;
 
     /// Lists the tenants that have any row, by name.
-    async fn list_tenants(&self) -> Result<Vec<TenantId>, StoreError> {
-        Err(missing())
-    }
+    async fn list_tenants(&self) -> Result<Vec<TenantId>, StoreError>;
 
     /// What changed since a cursor, by any process. Without one: only where to begin.
-    async fn list_changes(&self, _since: Option<&Cursor>) -> Result<Changes, StoreError> {
-        Err(missing())
-    }
+    async fn list_changes(&self, since: Option<&Cursor>) -> Result<Changes, StoreError>;
 
     /// A number that changes whenever another process or connection may have written.
     async fn data_version(&self) -> Result<i64, StoreError>;

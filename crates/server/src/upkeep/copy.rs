@@ -10,7 +10,7 @@ use serde::Serialize;
 
 pub use super::target::CopyTo;
 
-use super::rows::{ServerRows, tenants};
+use super::rows::ServerRows;
 use super::target::{Target, look};
 use super::{OnProgress, Progress, UpkeepError};
 use crate::open::{self, Absent, OpenError};
@@ -38,6 +38,10 @@ pub struct Copied {
     pub credentials: usize,
     /// Connections.
     pub connections: usize,
+    /// Revocations that are still owed.
+    pub revocations: usize,
+    /// Entries of the audit log.
+    pub audit_entries: usize,
 }
 
 /// Copies the configured database. It stays as it is; sign-ins in flight and leases, which live for
@@ -91,12 +95,19 @@ impl Work {
     async fn everything(&mut self, on_progress: OnProgress<'_>) -> Result<(), UpkeepError> {
         let version = self.from.data_version().await.map_err(unread)?;
         let keys = self.from.keys().list_keys().await.map_err(unread)?;
-        self.refuse_what_is_not_empty(&keys).await?;
-        for tenant in tenants(&keys) {
-            self.tenant(&tenant, on_progress).await?;
+        let every_tenant = self.from.list_tenants().await.map_err(unread)?;
+        self.refuse_what_is_not_empty().await?;
+        let (of_tenants, own): (Vec<_>, Vec<_>) =
+            keys.into_iter().partition(|key| key.tenant.is_some());
+        // First, since what is sealed hangs on them.
+        self.keys(&of_tenants).await?;
+        for tenant in &every_tenant {
+            self.tenant(tenant, on_progress).await?;
         }
-        // Last, so that a copy that broke off opens nothing and looks like nothing.
-        self.keys(&keys).await?;
+        self.audit().await?;
+        self.installation().await?;
+        // Last, so that a copy that broke off has no key that finds its rows.
+        self.keys(&own).await?;
         // Somebody who refreshed meanwhile holds a token that is not in the copy (I30).
         if self.from.data_version().await.map_err(unread)? != version {
             return Err(UpkeepError::Changed);
@@ -104,14 +115,10 @@ impl Work {
         Ok(())
     }
 
-    async fn refuse_what_is_not_empty(&self, keys: &[KeyRow]) -> Result<(), UpkeepError> {
+    async fn refuse_what_is_not_empty(&self) -> Result<(), UpkeepError> {
         let Some(to) = &self.to else { return Ok(()) };
         let mut is_empty = to.keys().list_keys().await.map_err(unwritten)?.is_empty();
-        for tenant in tenants(keys) {
-            let rows = to.tenant(&tenant);
-            is_empty &= rows.list_servers().await.map_err(unwritten)?.is_empty();
-            is_empty &= rows.list_api_tokens().await.map_err(unwritten)?.is_empty();
-        }
+        is_empty &= to.list_tenants().await.map_err(unwritten)?.is_empty();
         if is_empty {
             return Ok(());
         }
@@ -128,6 +135,7 @@ impl Work {
         let rows = self.from.tenant(tenant);
         let api_tokens = rows.list_api_tokens().await.map_err(unread)?;
         self.api_tokens(tenant, &api_tokens).await?;
+        self.revocations(tenant).await?;
         let servers = rows.list_servers().await.map_err(unread)?;
         let total = servers.len();
         for (done, server) in servers.into_iter().enumerate() {
@@ -188,14 +196,79 @@ impl Work {
             }
             let found = to.keys().list_keys().await.map_err(unwritten)?;
             let is_missing = |key: &KeyRow| !found.contains(key);
-            if found.len() != keys.len() || keys.iter().any(is_missing) {
+            if keys.iter().any(is_missing) {
                 return Err(differs("its keys".to_owned()));
             }
         }
-        self.copied.keys = keys.len();
+        self.copied.keys += keys.len();
         Ok(())
     }
+
+    /// What is still owed to issuers.
+    async fn revocations(&mut self, tenant: &TenantId) -> Result<(), UpkeepError> {
+        let owed = self.from.tenant(tenant).list_revocations().await;
+        let owed = owed.map_err(unread)?;
+        if let Some(to) = &self.to {
+            let written = to.tenant(tenant);
+            for revocation in &owed {
+                let inserted = written.insert_revocation(revocation).await;
+                inserted.map_err(unwritten)?;
+            }
+            if written.list_revocations().await.map_err(unwritten)? != owed {
+                return Err(differs("what is owed to issuers".to_owned()));
+            }
+        }
+        self.copied.revocations += owed.len();
+        Ok(())
+    }
+
+    /// The audit log, chain by chain.
+    async fn audit(&mut self) -> Result<(), UpkeepError> {
+        let heads = self.from.audit().list_chain_heads().await;
+        for head in heads.map_err(unread)? {
+            let mut after = 0;
+            while after < head.seq {
+                let Some(last) = self.part_of_chain(&head.chain, after).await? else {
+                    break;
+                };
+                after = last;
+            }
+        }
+        Ok(())
+    }
+
+    /// Some entries of one chain; answers the number of the last of them.
+    async fn part_of_chain(&mut self, chain: &str, after: u64) -> Result<Option<u64>, UpkeepError> {
+        let part = self.from.audit().list_chain(chain, after, PART).await;
+        let part = part.map_err(unread)?;
+        if let Some(to) = &self.to {
+            let to = to.audit();
+            to.append_audit(&part).await.map_err(unwritten)?;
+            let written = to.list_chain(chain, after, PART).await;
+            if written.map_err(unwritten)? != part {
+                return Err(differs("its audit log".to_owned()));
+            }
+        }
+        self.copied.audit_entries += part.len();
+        Ok(part.last().map(|last| last.seq))
+    }
+
+    async fn installation(&self) -> Result<(), UpkeepError> {
+        let own = self.from.installation().find_installation().await;
+        let (Some(own), Some(to)) = (own.map_err(unread)?, &self.to) else {
+            return Ok(());
+        };
+        let to = to.installation();
+        to.insert_installation(&own).await.map_err(unwritten)?;
+        if to.find_installation().await.map_err(unwritten)? == Some(own) {
+            return Ok(());
+        }
+        Err(differs("its installation".to_owned()))
+    }
 }
+
+/// So many entries of the audit log are copied at once.
+const PART: u32 = 1000;
 
 fn differs(what: String) -> UpkeepError {
     UpkeepError::Differs { what }
@@ -224,7 +297,7 @@ mod tests {
     use claviger_store::contract::fixtures::{
         api_token, connection, credential, key_of, key_row, registration, server, tenant,
     };
-    use claviger_store::{Audit, Installations, Keys, TenantStore};
+    use claviger_store::{Audit, Changes, Cursor, Installations, Keys, TenantStore};
     use claviger_store_sqlite::SqliteStore;
     use tempfile::TempDir;
 
@@ -332,6 +405,14 @@ mod tests {
 
         async fn locate(&self, mac: &[u8]) -> Result<Option<TenantId>, StoreError> {
             self.0.locate(mac).await
+        }
+
+        async fn list_tenants(&self) -> Result<Vec<TenantId>, StoreError> {
+            self.0.list_tenants().await
+        }
+
+        async fn list_changes(&self, since: Option<&Cursor>) -> Result<Changes, StoreError> {
+            self.0.list_changes(since).await
         }
 
         async fn data_version(&self) -> Result<i64, StoreError> {

@@ -7,8 +7,10 @@ use crate::db::Db;
 use crate::pool::{Pool, Scope};
 
 /// Every migration in order: its name and its statements. Applied ones are frozen.
-pub(crate) const MIGRATIONS: [Migration; 1] =
-    [("first", include_str!("../../migrations/0001_first.sql"))];
+pub(crate) const MIGRATIONS: [Migration; 2] = [
+    ("first", include_str!("../../migrations/0001_first.sql")),
+    ("vault", include_str!("../../migrations/0002_vault.sql")),
+];
 
 type Migration = (&'static str, &'static str);
 

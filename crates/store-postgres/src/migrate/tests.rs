@@ -5,11 +5,11 @@ use claviger_store::Store as _;
 use claviger_store::contract::fixtures::{insert_servers, tenant};
 use claviger_testkit::postgres::{self, Database};
 
-use super::{Found, MIGRATIONS, inspect, migrate};
+use super::{Found, KNOWN, MIGRATIONS, inspect, migrate};
 use crate::pool::{Pool, Scope};
 use crate::{OpenError, PostgresStore, Settings};
 
-const SECOND: &str =
+const NEXT: &str =
     "ALTER TABLE servers ADD COLUMN note TEXT; CREATE TABLE more (tenant_id TEXT PRIMARY KEY)";
 
 fn owners(database: &Database) -> Settings {
@@ -43,16 +43,17 @@ async fn applies_what_is_pending_and_then_nothing() {
     assert_eq!(look(&pool, &MIGRATIONS).await, Found::Empty);
     for _ in 0..2 {
         let done = migrate(&pool, &MIGRATIONS).await.unwrap();
-        assert_eq!(done, Found::Version(1));
+        assert_eq!(done, Found::Version(KNOWN));
     }
     let before: i64 = database.query(TABLES).parse().unwrap();
-    let next = [MIGRATIONS[0], ("second", SECOND)];
-    assert_eq!(look(&pool, &next).await, Found::Version(1));
-    assert_eq!(migrate(&pool, &next).await.unwrap(), Found::Version(2));
+    let next = [&MIGRATIONS[..], &[("next", NEXT)]].concat();
+    assert_eq!(look(&pool, &next).await, Found::Version(KNOWN));
+    let done = migrate(&pool, &next).await.unwrap();
+    assert_eq!(done, Found::Version(KNOWN + 1));
     let after: i64 = database.query(TABLES).parse().unwrap();
     assert_eq!(after, before + 1);
     let applied = "SELECT version, name FROM claviger.migrations ORDER BY 1";
-    assert_eq!(database.query(applied), "1|first\n2|second");
+    assert_eq!(database.query(applied), "1|first\n2|vault\n3|next");
 }
 
 #[tokio::test]
@@ -65,7 +66,7 @@ async fn a_failing_migration_leaves_nothing_behind() {
     assert_eq!(look(&pool, &MIGRATIONS).await, Found::Empty);
     assert_eq!(database.query(TABLES), "0");
     let done = migrate(&pool, &MIGRATIONS).await.unwrap();
-    assert_eq!(done, Found::Version(1));
+    assert_eq!(done, Found::Version(KNOWN));
 }
 
 // An applied migration is frozen: another text under its number is another schema.
@@ -75,7 +76,7 @@ async fn refuses_a_migration_that_was_changed() {
         return;
     };
     migrate(&pool, &MIGRATIONS).await.unwrap();
-    let changed = [("first", "CREATE TABLE other ()"), ("second", SECOND)];
+    let changed = [("first", "CREATE TABLE other ()"), ("vault", NEXT)];
     let found = migrate(&pool, &changed).await.unwrap();
     assert_eq!(found, Found::Changed(1));
     database.query("UPDATE claviger.migrations SET sha256 = 'another'");
@@ -96,8 +97,10 @@ async fn the_migrations_are_those_that_were_released() {
     assert_eq!(hashes.lines().collect::<Vec<_>>(), FROZEN);
 }
 
-const FROZEN: [&str; MIGRATIONS.len()] =
-    ["1c79021a332da540e13247dc977cd71d40e468e9906cc264f7dadc2141a5829a"];
+const FROZEN: [&str; MIGRATIONS.len()] = [
+    "1c79021a332da540e13247dc977cd71d40e468e9906cc264f7dadc2141a5829a",
+    "68d840028b03a5183973ca758ac363f4de8bd964fb2a92b608f3b340869441b8",
+];
 
 // A209: an old binary on a new schema changes nothing and says what to do.
 #[tokio::test]
@@ -105,11 +108,14 @@ async fn a209_refuses_a_newer_schema() {
     let Some((database, pool)) = fresh() else {
         return;
     };
-    let later = [MIGRATIONS[0], ("second", SECOND)];
+    let later = [&MIGRATIONS[..], &[("next", NEXT)]].concat();
     migrate(&pool, &later).await.unwrap();
     let before = database.query(TABLES);
     let refused = PostgresStore::connect(&both(&database)).await.unwrap_err();
-    assert!(matches!(refused, OpenError::Newer { found: 2, known: 1 }));
+    assert!(
+        matches!(refused, OpenError::Newer { found, known: KNOWN } if found == KNOWN + 1),
+        "{refused:?}"
+    );
     assert!(refused.to_string().contains("update Claviger"), "{refused}");
     assert_eq!(database.query(TABLES), before);
 }

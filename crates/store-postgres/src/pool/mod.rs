@@ -33,8 +33,8 @@ struct Snapshot {
 /// Whose rows a unit of work is about.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Scope<'a> {
-    /// The wrapped keys.
-    Keys,
+    /// The installation's own: the wrapped keys, the audit log, its one row.
+    Installation,
     /// Nobody's: only what the database's own functions tell.
     Nobody,
     /// One tenant's.
@@ -45,7 +45,7 @@ impl Scope<'_> {
     /// The value of `app.tenant`; no tenant is called like the other two.
     fn as_str(&self) -> &str {
         match self {
-            Self::Keys => "*",
+            Self::Installation => "*",
             Self::Nobody => "",
             Self::Tenant(tenant) => tenant.as_str(),
         }

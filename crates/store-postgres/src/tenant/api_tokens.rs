@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use claviger_model::{ApiToken, ApiTokenId};
-use claviger_store::{ApiTokens, StoreError};
+use claviger_store::{ApiTokens, Change, StoreError};
 
 use super::PostgresTenant;
 use crate::queries::api_tokens;
@@ -16,7 +16,8 @@ impl ApiTokens for PostgresTenant {
             let row = api_tokens::row(token)?;
             let mut db = self.write().await?;
             api_tokens::insert(&mut db, &self.tenant, row).await?;
-            Ok(db.commit().await?)
+            self.finish(db, &[Change::ApiTokens(self.tenant.clone())])
+                .await
         })
         .await
     }
@@ -45,8 +46,8 @@ impl ApiTokens for PostgresTenant {
         retry(|| async {
             let mut db = self.write().await?;
             let deleted = api_tokens::delete(&mut db, &self.tenant, id.as_str()).await?;
-            db.commit().await?;
-            Ok(deleted > 0)
+            let changes = [Change::ApiTokens(self.tenant.clone())];
+            self.finish_if(deleted > 0, db, &changes).await
         })
         .await
     }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use claviger_model::{Connection, CredentialKey, ServerId};
-use claviger_store::{Connections, StoreError};
+use claviger_store::{Change, Connections, StoreError};
 
 use super::PostgresTenant;
 use crate::queries::connections;
@@ -39,7 +39,8 @@ impl Connections for PostgresTenant {
             let row = connections::row(connection)?;
             let mut db = self.write().await?;
             connections::write(&mut db, &self.tenant, row).await?;
-            Ok(db.commit().await?)
+            let changes = [Change::Credential(connection.key.clone(), None)];
+            self.finish(db, &changes).await
         })
         .await
     }

@@ -1,8 +1,8 @@
 //! The credentials we hold.
 
 use async_trait::async_trait;
-use claviger_model::{Connection, Credential, CredentialKey, ServerId};
-use claviger_store::{Credentials, Guarded, StoreError};
+use claviger_model::{Connection, Credential, CredentialKey, ServerId, UserId};
+use claviger_store::{Change, Credentials, Guarded, StoreError};
 
 use super::PostgresTenant;
 use crate::queries::columns::number;
@@ -41,14 +41,18 @@ impl Credentials for PostgresTenant {
     ) -> Result<(), StoreError> {
         self.must_own_both(&credential.key, &connection.key)?;
         retry(|| async {
-            let (row, connection) = (credentials::row(credential)?, connections::row(connection)?);
+            let (row, standing) = (credentials::row(credential)?, connections::row(connection)?);
             let mut db = self.write().await?;
             let written = credentials::replace(&mut db, &self.tenant, row).await?;
             if written.is_none() {
                 return Err(StoreError::Conflict.into());
             }
-            connections::write(&mut db, &self.tenant, connection).await?;
-            Ok(db.commit().await?)
+            connections::write(&mut db, &self.tenant, standing).await?;
+            let changes = [Change::Credential(
+                credential.key.clone(),
+                Some(credential.version),
+            )];
+            self.finish(db, &changes).await
         })
         .await
     }
@@ -61,12 +65,16 @@ impl Credentials for PostgresTenant {
     ) -> Result<Guarded, StoreError> {
         self.must_own_both(&credential.key, &connection.key)?;
         let version = retry(|| async {
-            let (row, connection) = (credentials::row(credential)?, connections::row(connection)?);
+            let (row, standing) = (credentials::row(credential)?, connections::row(connection)?);
             let mut db = self.write().await?;
             let version = credentials::rotate(&mut db, &self.tenant, sent, row).await?;
             if version.is_some() {
-                connections::write(&mut db, &self.tenant, connection).await?;
-                db.commit().await?;
+                connections::write(&mut db, &self.tenant, standing).await?;
+                let changes = [Change::Credential(
+                    credential.key.clone(),
+                    Some(credential.version),
+                )];
+                self.finish(db, &changes).await?;
             }
             Ok(version)
         });
@@ -86,15 +94,26 @@ impl Credentials for PostgresTenant {
             let version = credentials::delete(&mut db, key.into(), seen).await?;
             if version.is_some() {
                 connections::write(&mut db, &self.tenant, connection).await?;
-                db.commit().await?;
+                let changes = [Change::Credential(key.clone(), None)];
+                self.finish(db, &changes).await?;
             }
             Ok(version)
         });
         guarded(version.await?)
     }
+
+    async fn list_user_credentials(&self, user: &UserId) -> Result<Vec<Credential>, StoreError> {
+        let rows = retry(|| async {
+            let mut db = self.read().await?;
+            Ok(credentials::list_of_user(&mut db, &self.tenant, user.as_str()).await?)
+        });
+        let rows = rows.await?.into_iter();
+        rows.map(|row| credentials::read(&self.tenant, row))
+            .collect()
+    }
 }
 
-fn guarded(version: Option<i64>) -> Result<Guarded, StoreError> {
+pub(super) fn guarded(version: Option<i64>) -> Result<Guarded, StoreError> {
     match version {
         Some(version) => number(version, "credentials.version").map(Guarded::Written),
         None => Ok(Guarded::Superseded),

@@ -26,7 +26,7 @@ impl Leases for PostgresTenant {
             let until = now.saturating_add(i64::from(ttl_ms));
             let epoch = leases::acquire(&mut db, key.into(), owner, now, until).await?;
             if epoch.is_some() {
-                db.commit().await?;
+                self.finish(db, &[]).await?;
             }
             Ok(epoch)
         })
@@ -46,8 +46,8 @@ impl Leases for PostgresTenant {
         let epoch = to_number(lease.epoch, "leases.epoch")?;
         retry(|| async {
             let mut db = self.write().await?;
-            leases::release(&mut db, key.into(), &lease.owner, epoch).await?;
-            Ok(db.commit().await?)
+            let released = leases::release(&mut db, key.into(), &lease.owner, epoch).await?;
+            self.finish_if(released > 0, db, &[]).await.map(drop)
         })
         .await
     }

@@ -5,16 +5,20 @@ mod connections;
 mod credentials;
 mod leases;
 mod registrations;
+mod reseals;
+mod revocations;
 mod servers;
 mod sign_ins;
+mod sweeps;
 
 use std::sync::Arc;
 
 use claviger_model::{AuditEntry, CredentialKey, TenantId};
-use claviger_store::{Reseals, Revocations, StoreError, Sweeps, TenantStore};
+use claviger_store::{Change, StoreError, TenantStore};
 
 use crate::db::Db;
-use crate::error::OtherTenant;
+use crate::error::{Failure, OtherTenant};
+use crate::finish::finish;
 use crate::pool::{Pool, Scope};
 
 /// The handle to the rows of one tenant.
@@ -35,10 +39,6 @@ impl TenantStore for PostgresTenant {
     }
 }
 
-impl Reseals for PostgresTenant {}
-impl Revocations for PostgresTenant {}
-impl Sweeps for PostgresTenant {}
-
 impl PostgresTenant {
     async fn read(&self) -> sqlx::Result<Db> {
         self.pool.read(Scope::Tenant(&self.tenant)).await
@@ -46,6 +46,27 @@ impl PostgresTenant {
 
     async fn write(&self) -> sqlx::Result<Db> {
         self.pool.write(Scope::Tenant(&self.tenant)).await
+    }
+
+    /// Ends a unit that changed something: with what others must hear of, and with the entry.
+    async fn finish(&self, db: Db, changes: &[Change]) -> Result<(), Failure> {
+        if let Some(tenant) = self.entry.as_ref().and_then(|entry| entry.tenant.as_ref()) {
+            self.must_own(tenant)?;
+        }
+        finish(db, changes, self.entry.as_ref()).await
+    }
+
+    /// Ends a unit, and says whether it changed something; nothing is left of one that did not.
+    async fn finish_if(
+        &self,
+        is_changed: bool,
+        db: Db,
+        changes: &[Change],
+    ) -> Result<bool, Failure> {
+        if is_changed {
+            self.finish(db, changes).await?;
+        }
+        Ok(is_changed)
     }
 
     /// A row of another tenant is never written through this handle.

@@ -56,7 +56,7 @@ impl Registrations for PostgresTenant {
             registrations::retire_current(&mut db, &self.tenant, &row.server_id, &row.issuer)
                 .await?;
             registrations::insert(&mut db, &self.tenant, row).await?;
-            Ok(db.commit().await?)
+            self.finish(db, &[]).await
         })
         .await
     }
@@ -65,8 +65,7 @@ impl Registrations for PostgresTenant {
         retry(|| async {
             let mut db = self.write().await?;
             let retired = registrations::retire(&mut db, &self.tenant, id.as_str()).await?;
-            db.commit().await?;
-            Ok(retired > 0)
+            self.finish_if(retired > 0, db, &[]).await
         })
         .await
     }

@@ -1,11 +1,14 @@
 //! The catalogue.
 
 use async_trait::async_trait;
-use claviger_model::{Server, ServerId, Slug};
-use claviger_store::{Servers, StoreError};
+use claviger_model::{Outcome, Server, ServerId, Slug};
+use claviger_store::{Change, Purged, Servers, StoreError};
 
 use super::PostgresTenant;
+use crate::db::Db;
+use crate::queries::purges::{self, end_sign_ins, retire_registrations};
 use crate::queries::servers;
+use crate::queries::sign_ins::{ERASED, word};
 use crate::retry::retry;
 
 #[async_trait]
@@ -15,7 +18,7 @@ impl Servers for PostgresTenant {
         retry(|| async {
             let mut db = self.write().await?;
             servers::insert(&mut db, &self.tenant, servers::row(server)?).await?;
-            Ok(db.commit().await?)
+            self.finish(db, &self.changed(&server.id)).await
         })
         .await
     }
@@ -52,8 +55,8 @@ impl Servers for PostgresTenant {
         retry(|| async {
             let mut db = self.write().await?;
             let written = servers::update(&mut db, &self.tenant, servers::row(server)?).await?;
-            db.commit().await?;
-            Ok(written > 0)
+            self.finish_if(written > 0, db, &self.changed(&server.id))
+                .await
         })
         .await
     }
@@ -62,9 +65,63 @@ impl Servers for PostgresTenant {
         retry(|| async {
             let mut db = self.write().await?;
             let deleted = servers::delete(&mut db, &self.tenant, id.as_str()).await?;
-            db.commit().await?;
-            Ok(deleted > 0)
+            self.finish_if(deleted > 0, db, &self.changed(id)).await
         })
         .await
+    }
+
+    async fn purge_server(&self, server: &Server, purged: &[Purged]) -> Result<bool, StoreError> {
+        self.must_own(&server.tenant)?;
+        let cancelled = word(Outcome::Cancelled)?;
+        retry(|| async {
+            let (tenant, id) = (&self.tenant, &server.id);
+            let row = servers::row(server)?;
+            let purged = purges::rows(tenant, id, purged)?;
+            let mut db = self.write().await?;
+            if !self.lock(&mut db, id).await? {
+                return Ok(false);
+            }
+            servers::update(&mut db, tenant, row).await?;
+            if !purges::end(&mut db, tenant, id, purged, true).await? {
+                return Err(StoreError::Conflict.into());
+            }
+            end_sign_ins(&mut db, tenant, id, &cancelled, ERASED).await?;
+            retire_registrations(&mut db, tenant, id).await?;
+            self.finish_if(true, db, &self.changed(id)).await
+        })
+        .await
+    }
+
+    async fn surrender_server(&self, id: &ServerId, purged: &[Purged]) -> Result<bool, StoreError> {
+        retry(|| async {
+            let purged = purges::rows(&self.tenant, id, purged)?;
+            let mut db = self.write().await?;
+            if !self.lock(&mut db, id).await? {
+                return Ok(false);
+            }
+            if !purges::end(&mut db, &self.tenant, id, purged, false).await? {
+                return Err(StoreError::Conflict.into());
+            }
+            servers::delete(&mut db, &self.tenant, id.as_str()).await?;
+            self.finish_if(true, db, &self.changed(id)).await
+        })
+        .await
+    }
+}
+
+impl PostgresTenant {
+    fn changed(&self, server: &ServerId) -> [Change; 1] {
+        [Change::Server(self.tenant.clone(), server.clone())]
+    }
+
+    /// Lets nobody hang anything new on a server until the unit ends, and waits for whoever is about
+    /// to; says whether it is there.
+    async fn lock(&self, db: &mut Db, server: &ServerId) -> sqlx::Result<bool> {
+        let found = sqlx::query("SELECT FROM servers WHERE tenant_id = $1 AND id = $2 FOR UPDATE")
+            .bind(self.tenant.as_str())
+            .bind(server.as_str())
+            .fetch_optional(db)
+            .await?;
+        Ok(found.is_some())
     }
 }

@@ -1,11 +1,12 @@
 //! Sign-ins in flight.
 
 use async_trait::async_trait;
-use claviger_model::{CredentialKey, Outcome, SignIn, SignInId, Timestamp};
-use claviger_store::{SignIns, StoreError};
+use claviger_model::{Connection, Credential, CredentialKey, Outcome, SignIn, SignInId, Timestamp};
+use claviger_store::{Change, SignIns, StoreError};
 
 use super::PostgresTenant;
 use crate::queries::sign_ins::{self, ERASED, word};
+use crate::queries::{connections, credentials};
 use crate::retry::retry;
 
 #[async_trait]
@@ -19,7 +20,7 @@ impl SignIns for PostgresTenant {
             let mut db = self.write().await?;
             sign_ins::end_expired(&mut db, key, row.created_at, &timed_out, ERASED).await?;
             sign_ins::insert(&mut db, &self.tenant, row).await?;
-            Ok(db.commit().await?)
+            self.finish(db, &[]).await
         })
         .await
     }
@@ -58,7 +59,7 @@ impl SignIns for PostgresTenant {
             let mut db = self.write().await?;
             let taken = sign_ins::take(&mut db, &self.tenant, state_mac, now.as_secs()).await?;
             if taken.is_some() {
-                db.commit().await?;
+                self.finish(db, &[]).await?;
             }
             Ok(taken)
         });
@@ -74,8 +75,34 @@ impl SignIns for PostgresTenant {
             let mut db = self.write().await?;
             let id = id.as_str();
             let ended = sign_ins::end(&mut db, &self.tenant, id, &outcome, ERASED).await?;
-            db.commit().await?;
-            Ok(ended > 0)
+            self.finish_if(ended > 0, db, &[]).await
+        })
+        .await
+    }
+
+    async fn complete_sign_in(
+        &self,
+        id: &SignInId,
+        credential: &Credential,
+        connection: &Connection,
+    ) -> Result<bool, StoreError> {
+        self.must_own_both(&credential.key, &connection.key)?;
+        let success = word(Outcome::Success)?;
+        retry(|| async {
+            let (row, standing) = (credentials::row(credential)?, connections::row(connection)?);
+            let (key, id) = (&credential.key, id.as_str());
+            let mut db = self.write().await?;
+            let ended = sign_ins::end_of_key(&mut db, key.into(), id, &success, ERASED).await?;
+            if ended == 0 {
+                return Ok(false);
+            }
+            let written = credentials::replace(&mut db, &self.tenant, row).await?;
+            if written.is_none() {
+                return Err(StoreError::Conflict.into());
+            }
+            connections::write(&mut db, &self.tenant, standing).await?;
+            let changes = [Change::Credential(key.clone(), Some(credential.version))];
+            self.finish_if(true, db, &changes).await
         })
         .await
     }

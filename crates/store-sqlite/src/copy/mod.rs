@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use claviger_store::StoreError;
+use sqlx::error::DatabaseError;
 use sqlx::sqlite::SqliteJournalMode;
 use sqlx::{ConnectOptions as _, Connection as _, query, query_scalar};
 
@@ -110,7 +111,10 @@ impl SqliteStore {
         let mut db = self.pool.write().await?;
         for statement in [
             "UPDATE leases SET expires_at_ms = 0",
-            "UPDATE sign_ins SET outcome = 'timed_out', sealed = x'' WHERE outcome IS NULL",
+            "UPDATE sign_ins SET outcome = 'timed_out', sealed = x'', key_generation = NULL
+             WHERE outcome IS NULL",
+            // Whoever read the feed of the original begins anew.
+            "UPDATE feed SET id = lower(hex(randomblob(16)))",
         ] {
             query(statement)
                 .execute(&mut *db)
@@ -179,7 +183,7 @@ const NOT_A_DATABASE: i32 = 26;
 
 /// The low byte of an extended code.
 fn code(error: &sqlx::Error) -> Option<i32> {
-    let code = error.as_database_error().and_then(|error| error.code())?;
+    let code = error.as_database_error().and_then(DatabaseError::code)?;
     code.parse::<i32>().ok().map(|code| code & 0xff)
 }
 

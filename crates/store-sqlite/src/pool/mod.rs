@@ -15,6 +15,9 @@ use tokio::sync::Mutex;
 use crate::error::store_error;
 use crate::open::{drafting, reading, writing};
 
+/// A unit of work that writes. Dropped without a commit, all of it is undone.
+pub(crate) type Unit = Transaction<'static, Sqlite>;
+
 /// The connections to one file.
 #[derive(Debug)]
 pub(crate) struct Pool {
@@ -68,7 +71,7 @@ impl Pool {
 
     /// A transaction that holds the write lock from its start: it never fails half-way because
     /// another process wrote in between.
-    pub(crate) async fn write(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+    pub(crate) async fn write(&self) -> Result<Unit, StoreError> {
         self.writer
             .begin_with("BEGIN IMMEDIATE")
             .await

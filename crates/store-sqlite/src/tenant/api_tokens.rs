@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use claviger_model::{ApiToken, ApiTokenId};
-use claviger_store::{ApiTokens, StoreError};
+use claviger_store::{ApiTokens, Change, StoreError};
 
 use super::SqliteTenant;
 use crate::error::store_error;
@@ -17,7 +17,8 @@ impl ApiTokens for SqliteTenant {
         api_tokens::insert(&mut db, &self.tenant, row)
             .await
             .map_err(store_error)?;
-        db.commit().await.map_err(store_error)
+        self.finish(db, &[Change::ApiTokens(self.tenant.clone())])
+            .await
     }
 
     async fn find_api_token(&self, mac: &[u8]) -> Result<Option<ApiToken>, StoreError> {
@@ -44,7 +45,7 @@ impl ApiTokens for SqliteTenant {
         let deleted = api_tokens::delete(&mut db, &self.tenant, id.as_str())
             .await
             .map_err(store_error)?;
-        db.commit().await.map_err(store_error)?;
-        Ok(deleted > 0)
+        let changes = [Change::ApiTokens(self.tenant.clone())];
+        self.finish_if(deleted > 0, db, &changes).await
     }
 }

@@ -1,8 +1,8 @@
 //! The credentials we hold.
 
 use async_trait::async_trait;
-use claviger_model::{Connection, Credential, CredentialKey, ServerId};
-use claviger_store::{Credentials, Guarded, StoreError};
+use claviger_model::{Connection, Credential, CredentialKey, ServerId, UserId};
+use claviger_store::{Change, Credentials, Guarded, StoreError};
 
 use super::SqliteTenant;
 use crate::error::store_error;
@@ -39,7 +39,7 @@ impl Credentials for SqliteTenant {
         connection: &Connection,
     ) -> Result<(), StoreError> {
         self.must_own_both(&credential.key, &connection.key)?;
-        let (row, connection) = (credentials::row(credential)?, connections::row(connection)?);
+        let (row, standing) = (credentials::row(credential)?, connections::row(connection)?);
         let mut db = self.pool.write().await?;
         let written = credentials::replace(&mut db, &self.tenant, row)
             .await
@@ -47,10 +47,14 @@ impl Credentials for SqliteTenant {
         if written.is_none() {
             return Err(StoreError::Conflict);
         }
-        connections::write(&mut db, &self.tenant, connection)
+        connections::write(&mut db, &self.tenant, standing)
             .await
             .map_err(store_error)?;
-        db.commit().await.map_err(store_error)
+        let changes = [Change::Credential(
+            credential.key.clone(),
+            Some(credential.version),
+        )];
+        self.finish(db, &changes).await
     }
 
     async fn rotate_credential(
@@ -60,7 +64,7 @@ impl Credentials for SqliteTenant {
         connection: &Connection,
     ) -> Result<Guarded, StoreError> {
         self.must_own_both(&credential.key, &connection.key)?;
-        let (row, connection) = (credentials::row(credential)?, connections::row(connection)?);
+        let (row, standing) = (credentials::row(credential)?, connections::row(connection)?);
         let mut db = self.pool.write().await?;
         let version = credentials::rotate(&mut db, &self.tenant, sent, row)
             .await
@@ -68,10 +72,14 @@ impl Credentials for SqliteTenant {
         let Some(version) = version else {
             return Ok(Guarded::Superseded);
         };
-        connections::write(&mut db, &self.tenant, connection)
+        connections::write(&mut db, &self.tenant, standing)
             .await
             .map_err(store_error)?;
-        db.commit().await.map_err(store_error)?;
+        let changes = [Change::Credential(
+            credential.key.clone(),
+            Some(credential.version),
+        )];
+        self.finish(db, &changes).await?;
         number(version, "credentials.version").map(Guarded::Written)
     }
 
@@ -93,7 +101,18 @@ impl Credentials for SqliteTenant {
         connections::write(&mut db, &self.tenant, connection)
             .await
             .map_err(store_error)?;
-        db.commit().await.map_err(store_error)?;
+        let changes = [Change::Credential(key.clone(), None)];
+        self.finish(db, &changes).await?;
         number(version, "credentials.version").map(Guarded::Written)
+    }
+
+    async fn list_user_credentials(&self, user: &UserId) -> Result<Vec<Credential>, StoreError> {
+        let mut db = self.pool.read().await?;
+        let rows = credentials::list_of_user(&mut db, &self.tenant, user.as_str())
+            .await
+            .map_err(store_error)?;
+        rows.into_iter()
+            .map(|row| credentials::read(&self.tenant, row))
+            .collect()
     }
 }

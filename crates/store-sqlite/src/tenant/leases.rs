@@ -28,7 +28,7 @@ impl Leases for SqliteTenant {
         let Some(epoch) = epoch else {
             return Ok(None);
         };
-        db.commit().await.map_err(store_error)?;
+        self.finish(db, &[]).await?;
         Ok(Some(Lease {
             owner: owner.to_owned(),
             epoch: number(epoch, "leases.epoch")?,
@@ -39,9 +39,9 @@ impl Leases for SqliteTenant {
         self.must_own(&key.tenant)?;
         let epoch = to_number(lease.epoch, "leases.epoch")?;
         let mut db = self.pool.write().await?;
-        leases::release(&mut db, key.into(), &lease.owner, epoch)
+        let released = leases::release(&mut db, key.into(), &lease.owner, epoch)
             .await
             .map_err(store_error)?;
-        db.commit().await.map_err(store_error)
+        self.finish_if(released > 0, db, &[]).await.map(drop)
     }
 }

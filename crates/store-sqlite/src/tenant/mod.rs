@@ -3,18 +3,22 @@
 use std::sync::Arc;
 
 use claviger_model::{AuditEntry, CredentialKey, TenantId};
-use claviger_store::{Reseals, Revocations, StoreError, Sweeps, TenantStore};
+use claviger_store::{Change, StoreError, TenantStore};
 
 use crate::error::OtherTenant;
-use crate::pool::Pool;
+use crate::finish::finish;
+use crate::pool::{Pool, Unit};
 
 mod api_tokens;
 mod connections;
 mod credentials;
 mod leases;
 mod registrations;
+mod reseals;
+mod revocations;
 mod servers;
 mod sign_ins;
+mod sweeps;
 
 /// The rows of one tenant in a file. Its tenant goes into every statement.
 pub(crate) struct SqliteTenant {
@@ -34,11 +38,28 @@ impl TenantStore for SqliteTenant {
     }
 }
 
-impl Reseals for SqliteTenant {}
-impl Revocations for SqliteTenant {}
-impl Sweeps for SqliteTenant {}
-
 impl SqliteTenant {
+    /// Ends a unit that changed something: with what others must hear of, and with the entry.
+    async fn finish(&self, db: Unit, changes: &[Change]) -> Result<(), StoreError> {
+        if let Some(tenant) = self.entry.as_ref().and_then(|entry| entry.tenant.as_ref()) {
+            self.must_own(tenant)?;
+        }
+        finish(db, changes, self.entry.as_ref()).await
+    }
+
+    /// Ends a unit, and says whether it changed something; nothing is left of one that did not.
+    async fn finish_if(
+        &self,
+        is_changed: bool,
+        db: Unit,
+        changes: &[Change],
+    ) -> Result<bool, StoreError> {
+        if is_changed {
+            self.finish(db, changes).await?;
+        }
+        Ok(is_changed)
+    }
+
     /// Nothing is written through the handle of another tenant (A213).
     fn must_own(&self, tenant: &TenantId) -> Result<(), StoreError> {
         if self.owns(tenant) {

@@ -55,7 +55,7 @@ impl Registrations for SqliteTenant {
         registrations::insert(&mut db, &self.tenant, row)
             .await
             .map_err(store_error)?;
-        db.commit().await.map_err(store_error)
+        self.finish(db, &[]).await
     }
 
     async fn retire_registration(&self, id: &RegistrationId) -> Result<bool, StoreError> {
@@ -63,7 +63,6 @@ impl Registrations for SqliteTenant {
         let retired = registrations::retire(&mut db, &self.tenant, id.as_str())
             .await
             .map_err(store_error)?;
-        db.commit().await.map_err(store_error)?;
-        Ok(retired > 0)
+        self.finish_if(retired > 0, db, &[]).await
     }
 }

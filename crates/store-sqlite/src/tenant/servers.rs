@@ -1,12 +1,14 @@
 //! The catalogue.
 
 use async_trait::async_trait;
-use claviger_model::{Server, ServerId, Slug};
-use claviger_store::{Servers, StoreError};
+use claviger_model::{Outcome, Server, ServerId, Slug};
+use claviger_store::{Change, Purged, Servers, StoreError};
 
 use super::SqliteTenant;
 use crate::error::store_error;
+use crate::queries::purges::{self, end_sign_ins, retire_registrations};
 use crate::queries::servers;
+use crate::queries::sign_ins::{ERASED, word};
 
 #[async_trait]
 impl Servers for SqliteTenant {
@@ -17,7 +19,7 @@ impl Servers for SqliteTenant {
         servers::insert(&mut db, &self.tenant, row)
             .await
             .map_err(store_error)?;
-        db.commit().await.map_err(store_error)
+        self.finish(db, &self.changed(&server.id)).await
     }
 
     async fn find_server(&self, slug: &Slug) -> Result<Option<Server>, StoreError> {
@@ -55,8 +57,8 @@ impl Servers for SqliteTenant {
         let written = servers::update(&mut db, &self.tenant, row)
             .await
             .map_err(store_error)?;
-        db.commit().await.map_err(store_error)?;
-        Ok(written > 0)
+        self.finish_if(written > 0, db, &self.changed(&server.id))
+            .await
     }
 
     async fn delete_server(&self, id: &ServerId) -> Result<bool, StoreError> {
@@ -64,7 +66,62 @@ impl Servers for SqliteTenant {
         let deleted = servers::delete(&mut db, &self.tenant, id.as_str())
             .await
             .map_err(store_error)?;
-        db.commit().await.map_err(store_error)?;
-        Ok(deleted > 0)
+        self.finish_if(deleted > 0, db, &self.changed(id)).await
+    }
+
+    async fn purge_server(&self, server: &Server, purged: &[Purged]) -> Result<bool, StoreError> {
+        self.must_own(&server.tenant)?;
+        let row = servers::row(server)?;
+        let purged = purges::rows(&self.tenant, &server.id, purged)?;
+        let cancelled = word(Outcome::Cancelled)?;
+        let mut db = self.pool.write().await?;
+        let written = servers::update(&mut db, &self.tenant, row)
+            .await
+            .map_err(store_error)?;
+        if written == 0 {
+            return Ok(false);
+        }
+        let is_whole = purges::end(&mut db, &self.tenant, &server.id, purged, true)
+            .await
+            .map_err(store_error)?;
+        if !is_whole {
+            return Err(StoreError::Conflict);
+        }
+        end_sign_ins(&mut db, &self.tenant, &server.id, &cancelled, ERASED)
+            .await
+            .map_err(store_error)?;
+        retire_registrations(&mut db, &self.tenant, &server.id)
+            .await
+            .map_err(store_error)?;
+        self.finish(db, &self.changed(&server.id)).await?;
+        Ok(true)
+    }
+
+    async fn surrender_server(&self, id: &ServerId, purged: &[Purged]) -> Result<bool, StoreError> {
+        let purged = purges::rows(&self.tenant, id, purged)?;
+        let mut db = self.pool.write().await?;
+        let found = servers::find_by_id(&mut db, &self.tenant, id.as_str())
+            .await
+            .map_err(store_error)?;
+        if found.is_none() {
+            return Ok(false);
+        }
+        let is_whole = purges::end(&mut db, &self.tenant, id, purged, false)
+            .await
+            .map_err(store_error)?;
+        if !is_whole {
+            return Err(StoreError::Conflict);
+        }
+        servers::delete(&mut db, &self.tenant, id.as_str())
+            .await
+            .map_err(store_error)?;
+        self.finish(db, &self.changed(id)).await?;
+        Ok(true)
+    }
+}
+
+impl SqliteTenant {
+    fn changed(&self, server: &ServerId) -> [Change; 1] {
+        [Change::Server(self.tenant.clone(), server.clone())]
     }
 }

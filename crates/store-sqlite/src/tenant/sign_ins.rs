@@ -1,12 +1,13 @@
 //! Sign-ins in flight.
 
 use async_trait::async_trait;
-use claviger_model::{CredentialKey, Outcome, SignIn, SignInId, Timestamp};
-use claviger_store::{SignIns, StoreError};
+use claviger_model::{Connection, Credential, CredentialKey, Outcome, SignIn, SignInId, Timestamp};
+use claviger_store::{Change, SignIns, StoreError};
 
 use super::SqliteTenant;
 use crate::error::store_error;
 use crate::queries::sign_ins::{self, ERASED, word};
+use crate::queries::{connections, credentials};
 
 #[async_trait]
 impl SignIns for SqliteTenant {
@@ -22,7 +23,7 @@ impl SignIns for SqliteTenant {
         sign_ins::insert(&mut db, &self.tenant, row)
             .await
             .map_err(store_error)?;
-        db.commit().await.map_err(store_error)
+        self.finish(db, &[]).await
     }
 
     async fn find_open_sign_in(
@@ -59,7 +60,9 @@ impl SignIns for SqliteTenant {
         let taken = sign_ins::take(&mut db, &self.tenant, state_mac, now.as_secs())
             .await
             .map_err(store_error)?;
-        db.commit().await.map_err(store_error)?;
+        if taken.is_some() {
+            self.finish(db, &[]).await?;
+        }
         taken
             .map(|row| sign_ins::read(&self.tenant, row))
             .transpose()
@@ -71,7 +74,36 @@ impl SignIns for SqliteTenant {
         let ended = sign_ins::end(&mut db, &self.tenant, id.as_str(), &outcome, ERASED)
             .await
             .map_err(store_error)?;
-        db.commit().await.map_err(store_error)?;
-        Ok(ended > 0)
+        self.finish_if(ended > 0, db, &[]).await
+    }
+
+    async fn complete_sign_in(
+        &self,
+        id: &SignInId,
+        credential: &Credential,
+        connection: &Connection,
+    ) -> Result<bool, StoreError> {
+        self.must_own_both(&credential.key, &connection.key)?;
+        let (row, standing) = (credentials::row(credential)?, connections::row(connection)?);
+        let (key, success) = (&credential.key, word(Outcome::Success)?);
+        let mut db = self.pool.write().await?;
+        let ended = sign_ins::end_of_key(&mut db, key.into(), id.as_str(), &success, ERASED)
+            .await
+            .map_err(store_error)?;
+        if ended == 0 {
+            return Ok(false);
+        }
+        let written = credentials::replace(&mut db, &self.tenant, row)
+            .await
+            .map_err(store_error)?;
+        if written.is_none() {
+            return Err(StoreError::Conflict);
+        }
+        connections::write(&mut db, &self.tenant, standing)
+            .await
+            .map_err(store_error)?;
+        let changes = [Change::Credential(key.clone(), Some(credential.version))];
+        self.finish(db, &changes).await?;
+        Ok(true)
     }
 }

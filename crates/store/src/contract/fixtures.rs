@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use claviger_model::{
-    AccountName, ApiToken, ApiTokenId, Auth, Connection, Credential, CredentialKey, KeyRow,
-    PendingChallenge, Reason, Registration, RegistrationId, RegistrationOrigin, Server, ServerId,
-    SignIn, SignInId, Slug, Standing, TenantId, Timestamp, UserId,
+    AccountName, ApiToken, ApiTokenId, AuditEntry, Auth, Connection, Credential, CredentialKey,
+    Installation, KeyRow, PendingChallenge, Reason, Registration, RegistrationId,
+    RegistrationOrigin, Revocation, RevocationId, Server, ServerId, SignIn, SignInId, Slug,
+    Standing, TenantId, Timestamp, UserId,
 };
 
 use crate::{Store, TenantStore};
@@ -135,6 +136,63 @@ pub fn api_token(tenant_name: &str, id: &str) -> ApiToken {
         created_at: at(6),
         expires_at: Some(at(7)),
     }
+}
+
+/// A revocation with every column filled; it is tried next at 60 seconds.
+pub fn revocation(key: &CredentialKey, id: &str) -> Revocation {
+    Revocation {
+        id: RevocationId::parse(id).unwrap(),
+        key: key.clone(),
+        server_name: format!("The {}", key.server),
+        issuer: "https://issuer.example".to_owned(),
+        sealed: b"owed \0\xff".to_vec(),
+        attempts: 3,
+        next_at: at(60),
+        last_failure: Some("the issuer answered 503".to_owned()),
+        created_at: at(9),
+    }
+}
+
+/// An entry of the tenant `t1`, made `seq` seconds after the start.
+pub fn entry(chain: &str, seq: u64) -> AuditEntry {
+    AuditEntry {
+        chain: chain.to_owned(),
+        seq,
+        node: "node-1".to_owned(),
+        at: at(i64::try_from(seq).unwrap()),
+        tenant: Some(tenant("t1")),
+        actor: "user:owner".to_owned(),
+        act: "credential.refresh".to_owned(),
+        object: "linear".to_owned(),
+        outcome: "ok".to_owned(),
+        detail: r#"{"a":"ü"}"#.to_owned(),
+        count: 2,
+        mac: vec![0, 255, 7],
+    }
+}
+
+/// The installation with every column filled.
+pub fn installation() -> Installation {
+    Installation {
+        id: "c1".to_owned(),
+        restore_epoch: 4,
+        restored_at: Some(at(10)),
+        is_held: true,
+        created_at: at(11),
+    }
+}
+
+/// Bytes of the shape of a sealed record, of this generation of its tenant's key.
+pub fn record(generation: u32, body: &[u8]) -> Vec<u8> {
+    let (generation, unused) = (generation.to_be_bytes(), [7; 64]);
+    [
+        b"CLVS\x01\x01kek-name",
+        &generation[..],
+        &unused,
+        &[0; 16],
+        body,
+    ]
+    .concat()
 }
 
 /// A wrapped key.
