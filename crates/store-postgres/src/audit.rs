@@ -72,10 +72,8 @@ impl Audit for PostgresAudit {
         retry(|| async {
             let mut db = self.pool.write(Scope::Installation).await?;
             let deleted = audit::delete_up_to(&mut db, chain, seq).await?;
-            if deleted > 0 {
-                audit::insert(&mut db, audit::row(entry)?).await?;
-                db.commit().await?;
-            }
+            audit::insert(&mut db, audit::row(entry)?).await?;
+            db.commit().await?;
             Ok(deleted)
         })
         .await

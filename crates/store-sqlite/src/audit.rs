@@ -68,12 +68,10 @@ impl Audit for SqliteAudit {
         let deleted = audit::delete_up_to(&mut db, chain, seq)
             .await
             .map_err(store_error)?;
-        if deleted > 0 {
-            audit::insert(&mut db, audit::row(entry)?)
-                .await
-                .map_err(store_error)?;
-            db.commit().await.map_err(store_error)?;
-        }
+        audit::insert(&mut db, audit::row(entry)?)
+            .await
+            .map_err(store_error)?;
+        db.commit().await.map_err(store_error)?;
         Ok(deleted)
     }
 

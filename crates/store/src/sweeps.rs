@@ -10,6 +10,7 @@ use crate::StoreError;
 pub trait Sweeps: Send + Sync {
     /// Ends open sign-ins that expired before `now` as timed out, deletes sign-ins that ended and
     /// began before `before`, client information that is not current and that no credential and no
-    /// open sign-in hangs on, and API tokens that expired before `before`. Says how many rows went.
+    /// open sign-in hangs on, and API tokens that expired before `before`. Says how many rows
+    /// ended or went.
     async fn sweep(&self, now: Timestamp, before: Timestamp) -> Result<u64, StoreError>;
 }

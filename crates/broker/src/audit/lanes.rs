@@ -140,7 +140,7 @@ pub(super) async fn append(
 pub(super) fn failed(lane: &mut Lane, error: &StoreError) {
     match error {
         // The transaction was refused as a whole; only what was in its way is not known.
-        StoreError::Conflict => lane.conflicted(),
+        StoreError::AuditConflict | StoreError::Conflict => lane.conflicted(),
         StoreError::Corrupt { .. } => lane.not_kept(),
         // It may be there all the same: the connection was lost, or nobody waited long enough.
         _ => {}

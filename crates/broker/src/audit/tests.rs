@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use claviger_crypto::{Kek, MacKey};
 use claviger_model::{AuditEntry, AuditFilter, TenantId, Timestamp, UserId};
-use claviger_store::{Audit, Installations, Keys, Store, StoreError, TenantStore};
+use claviger_store::{Audit, Changes, Cursor, Installations, Keys, Store, StoreError, TenantStore};
 use claviger_store_sqlite::SqliteStore;
 use claviger_testkit::{FixedClock, SeededEntropy};
 use tempfile::TempDir;
@@ -158,6 +158,14 @@ impl Store for Fake {
 
     async fn locate(&self, mac: &[u8]) -> Result<Option<TenantId>, StoreError> {
         self.keys.locate(mac).await
+    }
+
+    async fn list_tenants(&self) -> Result<Vec<TenantId>, StoreError> {
+        self.keys.list_tenants().await
+    }
+
+    async fn list_changes(&self, since: Option<&Cursor>) -> Result<Changes, StoreError> {
+        self.keys.list_changes(since).await
     }
 
     async fn data_version(&self) -> Result<i64, StoreError> {
