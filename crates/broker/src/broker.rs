@@ -17,6 +17,7 @@ use url::Url;
 
 use crate::cache::{Cache, Held, Known};
 use crate::doubt::Doubts;
+use crate::engine::Probed;
 use crate::flight::Flights;
 use crate::narrow::Narrow;
 use crate::pause::Pauses;
@@ -77,6 +78,7 @@ pub(crate) struct Inner {
     pub(crate) doubts: Doubts,
     pub(crate) narrow: Narrow,
     pub(crate) restored: Restored,
+    pub(crate) probed: Probed,
     pub(crate) endings: Mutex<HashMap<SignInId, Ending>>,
     pub(crate) closed: watch::Sender<bool>,
 }
@@ -175,6 +177,7 @@ impl Broker {
                 doubts: Doubts::default(),
                 narrow: Narrow::default(),
                 restored: Restored::default(),
+                probed: Probed::default(),
                 endings: Mutex::default(),
                 closed: watch::channel(false).0,
             }),

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use claviger_model::{Connection, Credential, CredentialKey, Server};
+use claviger_model::{Connection, Credential, CredentialKey, Server, SignInId};
 use claviger_store::StoreError;
 
 use crate::broker::Inner;
@@ -46,6 +46,60 @@ impl Inner {
                 }
             }
         }
+    }
+
+    /// The same together with the end of the sign-in, in one transaction: whoever dies in between
+    /// leaves both or neither (F04). False if the sign-in had been ended; nothing is stored then.
+    pub(crate) async fn complete(
+        &self,
+        server: &Server,
+        sign_in: &SignInId,
+        row: &mut Credential,
+        tokens: &Tokens,
+        connection: &Connection,
+        note: &Note,
+    ) -> Result<bool, HoldError> {
+        let mut patience = Patience::new(self, &row.key);
+        let mut races = 0;
+        loop {
+            let once = self.complete_once(server, sign_in, row, tokens, connection, note);
+            match once.await {
+                Err(HoldError::Store {
+                    source: StoreError::Conflict,
+                }) if races < MOST_RACES => races += 1,
+                Err(HoldError::Store { source }) => patience.again(source).await?,
+                // Where the answer to our own write was lost, it is ours that ended it.
+                Ok(false) => return self.is_stored(row).await,
+                done => {
+                    self.pauses.forget(&row.key);
+                    return done;
+                }
+            }
+        }
+    }
+
+    async fn complete_once(
+        &self,
+        server: &Server,
+        sign_in: &SignInId,
+        row: &mut Credential,
+        tokens: &Tokens,
+        connection: &Connection,
+        note: &Note,
+    ) -> Result<bool, HoldError> {
+        let rows = self.rows(&row.key);
+        let stored = rows.find_credential(&row.key).await?;
+        row.version = stored.map_or(0, |stored| stored.version) + 1;
+        self.seal_into(server, row, tokens).await?;
+        let note = note.clone().with("version", row.version);
+        let (draft, rows) = self.parts.audit.change(&row.key.tenant, note).await?;
+        let written = rows.complete_sign_in(sign_in, row, connection).await;
+        Ok(draft.settle(written)?)
+    }
+
+    async fn is_stored(&self, row: &Credential) -> Result<bool, HoldError> {
+        let stored = self.rows(&row.key).find_credential(&row.key).await?;
+        Ok(stored.is_some_and(|stored| stored.fingerprint == row.fingerprint))
     }
 
     async fn replace_once(

@@ -16,11 +16,13 @@ pub use audit::{
 pub use broker::{Broker, BrokerParts, BrokerSettings, HoldError, reach_of};
 pub use disconnect::{AtIssuer, Disconnected};
 pub use engine::{Found, Look, LookError};
+pub use link::Link;
 pub use restored::Recheck;
 pub use serve::Setting;
 pub use sign_in::{Begin, BeginError, Begun, Completed, Ended, Started};
 pub use standing::Status;
 pub use step::{Step, StepKind, StepSink};
+pub use sweep::Swept;
 pub use turn::{KeyUse, Turn, TurnEvent, TurnSink};
 pub use vault::{
     AuditKey, KekProvider, Keks, KeyId, KeyInfo, KeyName, ProviderError, Vault, VaultError,
@@ -48,6 +50,7 @@ mod serve;
 mod sign_in;
 mod standing;
 mod step;
+mod sweep;
 mod ticket;
 mod turn;
 mod vault;

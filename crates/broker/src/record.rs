@@ -19,6 +19,8 @@ pub(crate) struct Tokens {
 pub(crate) struct ClientSecrets {
     pub(crate) client_secret: Option<Secret>,
     pub(crate) registration_access_token: Option<Secret>,
+    /// Where that token goes.
+    pub(crate) registration_client_uri: Option<String>,
 }
 
 /// Why a sealed text is of no use.
@@ -60,6 +62,8 @@ struct ClientSecretsV1<'a> {
     v: u8,
     client_secret: Option<Cow<'a, str>>,
     registration_access_token: Option<Cow<'a, str>>,
+    #[serde(default)]
+    registration_client_uri: Option<Cow<'a, str>>,
     client: Client<'a>,
 }
 
@@ -103,6 +107,7 @@ impl ClientSecrets {
             v: 1,
             client_secret: self.client_secret.as_ref().map(borrow),
             registration_access_token: self.registration_access_token.as_ref().map(borrow),
+            registration_client_uri: self.registration_client_uri.as_deref().map(Cow::Borrowed),
             client: Client::of(row),
         })
     }
@@ -115,6 +120,7 @@ impl ClientSecrets {
         Ok(Self {
             client_secret: read.client_secret.map(Secret::new),
             registration_access_token: read.registration_access_token.map(Secret::new),
+            registration_client_uri: read.registration_client_uri.map(Cow::into_owned),
         })
     }
 }
@@ -223,6 +229,7 @@ mod tests {
         let secrets = ClientSecrets {
             client_secret: Some(Secret::new("s")),
             registration_access_token: Some(Secret::new("t")),
+            registration_client_uri: Some("https://issuer.example/register/c".to_owned()),
         };
         let mut row = registration();
         let sealed = secrets.to_bytes(&row).unwrap();

@@ -66,7 +66,7 @@ impl Broker {
                 let reason = self.reason_so_far(&key).await;
                 self.note(&key, Standing::NeedsSignIn, reason, &challenge, lacks_scope)
                     .await;
-                Err(self.needs_sign_in(server, &key, reason))
+                Err(self.needs_sign_in(server, &key, reason).await)
             }
         }
     }
@@ -105,7 +105,7 @@ impl Broker {
         };
         self.note(key, Standing::NeedsSignIn, Some(reason), &challenge, false)
             .await;
-        Err(self.needs_sign_in(server, key, Some(reason)))
+        Err(self.needs_sign_in(server, key, Some(reason)).await)
     }
 
     /// Whether a token is too young to be refused for its age, or was found so before.
@@ -169,7 +169,7 @@ impl Broker {
             let landed = inner.renew_patiently(server, settings, key, seen).await;
             return self.settle(server, key, landed).await;
         }
-        let link = self.link(key);
+        let link = self.link(key).await;
         Err(needs_scopes(server, asked, Some(link)))
     }
 

@@ -113,7 +113,9 @@ impl Broker {
                 let landed = inner.renew_patiently(server, settings, &key, seen).await;
                 self.settle(server, &key, landed).await
             }
-            Age::Expired => Err(self.needs_sign_in(server, &key, Some(Reason::Expired))),
+            Age::Expired => Err(self
+                .needs_sign_in(server, &key, Some(Reason::Expired))
+                .await),
         }
     }
 
@@ -193,7 +195,7 @@ impl Broker {
     ) -> Result<Attachment, Missing> {
         match landed {
             Landed::Fresh(held) => self.attached(server, &held).await,
-            Landed::Ended(reason) => Err(self.needs_sign_in(server, key, Some(reason))),
+            Landed::Ended(reason) => Err(self.needs_sign_in(server, key, Some(reason)).await),
             Landed::Misconfigured(hint) => Err(Missing::Misconfigured {
                 server: server.slug.to_string(),
                 hint,
@@ -205,13 +207,13 @@ impl Broker {
         }
     }
 
-    pub(crate) fn needs_sign_in(
+    pub(crate) async fn needs_sign_in(
         &self,
         server: &Server,
         key: &CredentialKey,
         reason: Option<Reason>,
     ) -> Missing {
-        let link = self.link(key);
+        let link = self.link(key).await;
         Missing::NeedsSignIn {
             server: server.slug.to_string(),
             reason,

@@ -70,6 +70,20 @@ impl ClientInformation {
         }
     }
 
+    /// Whether `other` says nothing that this does not: a secret that was renewed under the same id
+    /// must be kept, since the old one is of no use any more. The operator's own secrets are in the
+    /// settings, and never in a registration.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        let secret = |one: &Option<Secret>| one.as_ref().map(|one| one.expose().to_owned());
+        other.origin == RegistrationOrigin::Static
+            || (self.auth_method == other.auth_method
+                && secret(&self.secret) == secret(&other.secret)
+                && secret(&self.registration_access_token)
+                    == secret(&other.registration_access_token)
+                && self.secret_expires_at == other.secret_expires_at
+                && self.registration_client_uri == other.registration_client_uri)
+    }
+
     /// Exactly one way of proving, for exactly this issuer. `jti` is fresh randomness.
     pub(crate) fn authenticate(
         &self,
@@ -139,3 +153,26 @@ impl AuthenticateError {
 }
 
 const ASSERTION_TTL_S: i64 = 60;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn q11_a_secret_that_was_renewed_under_the_same_id_says_something_new() {
+        let of = |secret: &str, origin: RegistrationOrigin| ClientInformation {
+            secret: Some(Secret::new(secret)),
+            ..ClientInformation::public("https://i.example", "id", origin)
+        };
+        let stored = of("old", RegistrationOrigin::Dynamic);
+        assert!(stored.says_the_same(&stored.clone()));
+        assert!(!stored.says_the_same(&of("new", RegistrationOrigin::Dynamic)));
+        let later = ClientInformation {
+            secret_expires_at: Some(Timestamp::from_secs(1)),
+            ..stored.clone()
+        };
+        assert!(!stored.says_the_same(&later));
+        // The operator's own secret is in the settings.
+        assert!(stored.says_the_same(&of("new", RegistrationOrigin::Static)));
+    }
+}

@@ -23,12 +23,16 @@ pub use discover::{
     Discover, DiscoverError, Discovered, Discovery, Legacy, Start, UnreachableCause, discover,
 };
 pub use event::{Event, EventOutcome, Stage};
+pub use known::{ClientKnown, client_known};
 pub use machine::{Machine, Need, Step};
 pub use pending::{InvalidPending, PendingAuthorization};
 pub use quirks::{AudienceMode, InvalidQuirks, Quirk, Quirks, RefreshScope, ResourceMode};
 pub use redeem::{Redeem, RedeemError, redeem};
 pub use refresh::{Refresh, RefreshError, TransientCause, refresh};
-pub use register::{Preset, Register, RegisterError, register};
+pub use register::{
+    Managed, Preset, Register, RegisterError, delete_registration, read_registration, register,
+    update_registration,
+};
 pub use revoke::{Revocation, Revoke, revoke};
 pub use scopes::{ScopeWish, choose_scopes, choose_scopes_for, without_unlisted};
 pub use step_up::{GiveUp, MAX_STEP_UPS, StepUp, StepUpQuestion, judge};
@@ -42,6 +46,7 @@ mod client_information;
 mod diagnose;
 mod discover;
 mod event;
+mod known;
 mod machine;
 mod pending;
 mod quirks;

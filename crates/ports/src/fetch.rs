@@ -12,6 +12,8 @@ use crate::Reach;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Sink {
+    /// The page of an authorization endpoint, to see whether it still knows our client (64 KiB).
+    AuthorizationPage,
     /// A client id metadata document (5 KiB).
     ClientDocument,
     /// Authorization server or `OpenID` metadata (64 KiB).
@@ -34,7 +36,8 @@ pub enum Sink {
 
 impl Sink {
     /// Every sink that exists.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
+        Self::AuthorizationPage,
         Self::ClientDocument,
         Self::IssuerMetadata,
         Self::KeySet,

@@ -36,6 +36,7 @@ mod remote;
 mod rotation;
 mod serve;
 mod socket;
+mod sweeper;
 mod tasks;
 mod telemetry;
 mod watch;

@@ -24,7 +24,7 @@ use crate::listen::{self, ListenSettings};
 use crate::local::Local;
 use crate::open::OpenError;
 use crate::watch::watched;
-use crate::{Gateway, rotation, socket, web};
+use crate::{Gateway, rotation, socket, sweeper, web};
 
 /// What a caller may be told once the server serves.
 #[derive(Debug, Clone)]
@@ -151,11 +151,7 @@ pub async fn serve(
     let stop = CancellationToken::new();
     let gateway: Arc<dyn Gateway> = Arc::new(Local::new(Arc::clone(&app)));
     let settings = listen_settings(&config);
-    let following = Arc::clone(&app).follow(stop.clone().cancelled_owned());
-    app.tasks.spawn("follow changes", Box::pin(following));
-    let days = config.keys.rotate_after_days;
-    let young = rotation::keep_young(Arc::clone(&app), days, stop.clone().cancelled_owned());
-    app.tasks.spawn("rotate keys", Box::pin(young));
+    tend(&app, config.keys.rotate_after_days, &stop);
     let admin_done = stop.clone().cancelled_owned();
     let serving_admin = listen::run(
         admin,
@@ -191,6 +187,22 @@ pub async fn serve(
         );
     }
     Ok(())
+}
+
+/// What goes on beside the requests.
+fn tend(app: &Arc<App>, rotate_after_days: u32, stop: &CancellationToken) {
+    let following = Arc::clone(app).follow(stop.clone().cancelled_owned());
+    app.tasks.spawn("follow changes", Box::pin(following));
+    let stopped = stop.clone().cancelled_owned();
+    let young = rotation::keep_young(Arc::clone(app), rotate_after_days, stopped);
+    app.tasks.spawn("rotate keys", Box::pin(young));
+    let sweeping = sweeper::run(
+        app.broker.clone(),
+        Arc::clone(&app.clock),
+        Arc::clone(&app.entropy),
+        stop.clone().cancelled_owned(),
+    );
+    app.tasks.spawn("sweep", Box::pin(sweeping));
 }
 
 fn routes(app: &Arc<App>, config: &Config) -> Router {

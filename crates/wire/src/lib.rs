@@ -21,6 +21,7 @@ pub use register::{
     RegistrationAnswer, RegistrationAnswerError, RegistrationRequest, RegistrationResponse,
     parse_registration_answer,
 };
+pub use registration_update::RegistrationUpdate;
 pub use resource::{ResourceId, ResourceMatch, ResourceMismatch};
 pub use revoke::{RevocationRequest, TokenHint};
 pub use scope::{InvalidScope, Scope, ScopeSet};
@@ -45,6 +46,7 @@ mod metadata;
 mod pkce;
 mod redirect;
 mod register;
+mod registration_update;
 mod resource;
 mod revoke;
 mod scope;

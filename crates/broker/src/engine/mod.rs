@@ -8,12 +8,15 @@ use crate::step::{Step, StepKind, StepSink};
 
 pub use look::{Found, Look, LookError};
 pub(crate) use prepare::{Prepared, SoFar};
+pub(crate) use probe::Probed;
 pub(crate) use registrations::registration_context;
 pub(crate) use renew::Refreshed;
 
 mod look;
+mod manage;
 mod obtain;
 mod prepare;
+mod probe;
 mod registrations;
 mod renew;
 mod revoke;

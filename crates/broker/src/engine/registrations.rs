@@ -5,7 +5,7 @@ use std::sync::Arc;
 use claviger_client::{ClientInformation, Discovered, Preset, Register, register};
 use claviger_crypto::{Context, SealedFor, Secret};
 use claviger_model::{
-    OauthSettings, Registration, RegistrationId, RegistrationOrigin, Server, TenantId,
+    OauthSettings, Registration, RegistrationId, RegistrationOrigin, Server, TenantId, Timestamp,
 };
 use claviger_wire::{AuthMethod, ScopeSet};
 
@@ -30,14 +30,28 @@ impl Inner {
         steps: StepSink<'_>,
     ) -> Result<(RegistrationId, ClientInformation), LookError> {
         let rows = self.parts.store.tenant(&server.tenant);
-        let current = rows
+        let mut current = rows
             .find_registration(&server.id, discovered.issuer_id())
             .await?;
-        let existing = match &current {
+        let mut existing = match &current {
             Some(row) => Some(self.client_of(server, settings, row).await?),
             None => None,
         };
-        let input = Register {
+        let mut before = (None, None);
+        // Q10: a new grant would outlive a secret that ends soon.
+        let ending = current.as_ref().zip(existing.as_ref());
+        let is_ending = ending.is_some_and(|(row, client)| self.ends_soon(row, client));
+        if is_ending && let Some((row, client)) = ending {
+            let renewed = self.renew_registration(server, row, client, steps).await?;
+            let old = (current.clone(), existing.clone());
+            (current, existing) = renewed.unzip();
+            before = if existing.is_none() {
+                old
+            } else {
+                (None, None)
+            };
+        }
+        let mut input = Register {
             discovered: discovered.clone(),
             existing: existing.clone(),
             preset: self.preset(server, settings).await?,
@@ -50,13 +64,42 @@ impl Inner {
             scopes,
             quirks: Arc::clone(&self.parts.quirks),
         };
-        let registered = self
-            .run(&mut register(input), &reach_of(server), steps)
-            .await;
-        let client = registered.map_err(|source| LookError::Register { source })?;
-        let current = current.filter(|_| existing.is_some_and(|one| is_from(&one, &client)));
+        let client = match self.obtain_client(server, input.clone(), steps).await {
+            // What ends soon is better than nothing.
+            Err(error) if before.1.is_some() && error.is_unreachable() => {
+                (current, existing) = before;
+                input.existing.clone_from(&existing);
+                self.obtain_client(server, input.clone(), steps).await?
+            }
+            obtained => obtained?,
+        };
+        let current = current.filter(|_| existing.is_some_and(|one| one.says_the_same(&client)));
+        if let Some(row) = &current
+            && self
+                .is_lost(server, discovered, &client, &row.id, steps)
+                .await
+        {
+            tracing::warn!(server = %server.slug, issuer = %client.issuer, "the issuer has lost our client; registering anew");
+            input.existing = None;
+            let anew = self.obtain_client(server, input, steps).await;
+            // Until there is another one, the one that may be lost is all there is.
+            let anew = anew.inspect_err(|_error| self.probed.forget(&row.id))?;
+            let id = self.keep_registration(server, None, &anew).await?;
+            return Ok((id, anew));
+        }
         let id = self.keep_registration(server, current, &client).await?;
         Ok((id, client))
+    }
+
+    async fn obtain_client(
+        &self,
+        server: &Server,
+        input: Register,
+        steps: StepSink<'_>,
+    ) -> Result<ClientInformation, LookError> {
+        self.run(&mut register(input), &reach_of(server), steps)
+            .await
+            .map_err(|source| LookError::Register { source })
     }
 
     /// What the operator set: the pre-registered client, its secrets opened.
@@ -130,12 +173,51 @@ impl Inner {
     ) -> Result<Option<ClientInformation>, HoldError> {
         let rows = self.parts.store.tenant(&server.tenant);
         match rows.find_registration_by_id(id).await? {
-            Some(row) => Ok(Some(self.client_of(server, settings, &row).await?)),
+            Some(row) => {
+                let row = self.newest_of(server, row).await?;
+                Ok(Some(self.client_of(server, settings, &row).await?))
+            }
             None => Ok(None),
         }
     }
 
-    async fn client_of(
+    /// The client a credential is to be refreshed with; its secret is renewed first if it ends.
+    pub(crate) async fn lasting_client(
+        &self,
+        server: &Server,
+        settings: &OauthSettings,
+        id: &RegistrationId,
+    ) -> Result<Option<ClientInformation>, HoldError> {
+        let rows = self.parts.store.tenant(&server.tenant);
+        let Some(row) = rows.find_registration_by_id(id).await? else {
+            return Ok(None);
+        };
+        let row = self.newest_of(server, row).await?;
+        let client = self.client_of(server, settings, &row).await?;
+        Ok(Some(self.with_lasting_secret(server, row, client).await))
+    }
+
+    /// The same client with what the issuer said of it last: of an id whose secret was renewed,
+    /// the one before is of no use any more (RFC 7592 §2.1).
+    pub(crate) async fn newest_of(
+        &self,
+        server: &Server,
+        row: Registration,
+    ) -> Result<Registration, HoldError> {
+        if row.origin != RegistrationOrigin::Dynamic || row.registration_client_uri.is_none() {
+            return Ok(row);
+        }
+        let rows = self.parts.store.tenant(&server.tenant);
+        let all = rows.list_registrations(&server.id).await?;
+        let same = |other: &Registration| {
+            other.issuer == row.issuer
+                && other.client_id == row.client_id
+                && other.origin == row.origin
+        };
+        Ok(all.into_iter().rfind(same).unwrap_or(row))
+    }
+
+    pub(crate) async fn client_of(
         &self,
         server: &Server,
         settings: &OauthSettings,
@@ -161,7 +243,8 @@ impl Inner {
             auth_method: AuthMethod::parse(&row.auth_method).unwrap_or(AuthMethod::None),
             redirect_uri: row.redirect_uri.clone(),
             secret_expires_at: row.secret_expires_at,
-            registration_client_uri: row.registration_client_uri.clone(),
+            // As it was sealed: whoever writes the database must not have the token sent elsewhere.
+            registration_client_uri: secrets.registration_client_uri,
             registration_access_token: secrets.registration_access_token,
             ..ClientInformation::public(&row.issuer, &row.client_id, row.origin)
         })
@@ -182,6 +265,17 @@ impl Inner {
         {
             return Ok(row.id);
         }
+        let now = self.parts.clock.now();
+        Ok(self.insert_registration(server, client, now).await?.id)
+    }
+
+    /// Stores client information and makes it the one that is used from now on.
+    pub(crate) async fn insert_registration(
+        &self,
+        server: &Server,
+        client: &ClientInformation,
+        now: Timestamp,
+    ) -> Result<Registration, HoldError> {
         let mut row = Registration {
             id: RegistrationId::from_random(self.parts.entropy.id_bytes()),
             tenant: server.tenant.clone(),
@@ -194,7 +288,7 @@ impl Inner {
             secret_expires_at: client.secret_expires_at,
             registration_client_uri: client.registration_client_uri.clone(),
             sealed: Vec::new(),
-            created_at: self.parts.clock.now(),
+            created_at: now,
         };
         row.sealed = self.seal_client(server, &row, client).await?;
         let note = Note::server(Act::RegistrationCreate, server)
@@ -203,7 +297,9 @@ impl Inner {
             .with("origin", origin_word(row.origin));
         let (draft, rows) = self.parts.audit.change(&server.tenant, note).await?;
         draft.settle(rows.insert_registration(&row).await)?;
-        Ok(row.id)
+        // The issuer gave it just now, so nobody has to ask whether it knows it.
+        self.probed.remember(&row.id);
+        Ok(row)
     }
 
     async fn seal_client(
@@ -217,6 +313,7 @@ impl Inner {
         let secrets = ClientSecrets {
             client_secret: client.secret.clone().filter(|_| !is_static),
             registration_access_token: client.registration_access_token.clone(),
+            registration_client_uri: client.registration_client_uri.clone(),
         };
         let plain = secrets.to_bytes(row)?;
         let context = registration_context(server, row);
@@ -226,20 +323,6 @@ impl Inner {
             .seal(&tenant_of(server), &context, &plain)
             .await?)
     }
-}
-
-/// Whether `client` says nothing that `stored` does not: a secret that was renewed under the same
-/// id must be kept, since the old one is of no use any more.
-fn is_from(stored: &ClientInformation, client: &ClientInformation) -> bool {
-    let secret = |one: &Option<Secret>| one.as_ref().map(|one| one.expose().to_owned());
-    // The operator's own secrets are in the settings, and never in a registration.
-    let is_static = client.origin == RegistrationOrigin::Static;
-    is_static
-        || (secret(&stored.secret) == secret(&client.secret)
-            && secret(&stored.registration_access_token)
-                == secret(&client.registration_access_token)
-            && stored.secret_expires_at == client.secret_expires_at
-            && stored.registration_client_uri == client.registration_client_uri)
 }
 
 fn tenant_of(server: &Server) -> TenantId {
@@ -260,28 +343,5 @@ fn origin_word(origin: RegistrationOrigin) -> &'static str {
         RegistrationOrigin::Document => "document",
         RegistrationOrigin::Dynamic => "dynamic",
         RegistrationOrigin::Static => "static",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn q11_a_secret_that_was_renewed_under_the_same_id_is_stored_anew() {
-        let of = |secret: &str, origin: RegistrationOrigin| ClientInformation {
-            secret: Some(Secret::new(secret)),
-            ..ClientInformation::public("https://i.example", "id", origin)
-        };
-        let stored = of("old", RegistrationOrigin::Dynamic);
-        assert!(is_from(&stored, &stored.clone()));
-        assert!(!is_from(&stored, &of("new", RegistrationOrigin::Dynamic)));
-        let later = ClientInformation {
-            secret_expires_at: Some(claviger_model::Timestamp::from_secs(1)),
-            ..stored.clone()
-        };
-        assert!(!is_from(&stored, &later));
-        // The operator's own secret is in the settings.
-        assert!(is_from(&stored, &of("new", RegistrationOrigin::Static)));
     }
 }

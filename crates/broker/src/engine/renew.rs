@@ -51,7 +51,7 @@ impl Inner {
             return Ok(Refreshed::NoRefreshToken);
         };
         let registration = match &held.registration {
-            Some(id) => self.client_by_id(server, settings, id).await?,
+            Some(id) => self.lasting_client(server, settings, id).await?,
             None => None,
         };
         let Some(client) = registration else {

@@ -18,7 +18,7 @@ use crate::refresh::{Landed, Seen};
 use crate::serve::Chain;
 use crate::standing::asks_for_more;
 use crate::step::StepSink;
-use crate::{Broker, HoldError};
+use crate::{Broker, HoldError, Link};
 
 /// How a sign-in is begun.
 #[derive(Debug)]
@@ -31,6 +31,8 @@ pub struct Begin {
     pub start_over: bool,
     /// What the browser's cookie will say, where a browser begins it.
     pub binding: Option<Secret>,
+    /// The link it is begun with, where it is.
+    pub link: Option<Link>,
 }
 
 /// What became of it.
@@ -269,7 +271,10 @@ impl Inner {
         begin: &Begin,
     ) -> Result<Started, BeginError> {
         let now = self.parts.clock.now();
-        let id = SignInId::from_random(self.parts.entropy.id_bytes());
+        let id = match &begin.link {
+            Some(link) => link.sign_in(self),
+            None => SignInId::from_random(self.parts.entropy.id_bytes()),
+        };
         let record = FlightRecord {
             pending: prepared.pending,
             binding: begin

@@ -4,10 +4,10 @@ use core::time::Duration;
 use std::sync::{Arc, PoisonError};
 
 use claviger_model::{Outcome, Server, SignIn, SignInId, Standing, TenantId, UserId};
+use claviger_store::StoreError;
 use tokio::sync::watch;
 
 use crate::broker::{Inner, key_of};
-use crate::keep::Patience;
 use crate::serve::Chain;
 use crate::step::Step;
 use crate::{Broker, HoldError};
@@ -32,9 +32,6 @@ pub struct Ended {
 pub(crate) struct Ending {
     tenant: TenantId,
     told: watch::Sender<Option<Ended>>,
-    /// It is written down as a success, and what it brought is being stored here. Until that is
-    /// done nobody is told of it.
-    is_storing: bool,
 }
 
 /// How often the database is asked whether another process finished a sign-in.
@@ -101,11 +98,8 @@ impl Broker {
                 },
                 _closing = closed.changed() => {}
                 () = inner.parts.clock.sleep(LOOK) => {
-                    if inner.is_storing(id) {
-                        continue;
-                    }
-                    if let Some(outcome) = inner.outcome_elsewhere(&tenant, id).await {
-                        return Ended::of_outcome(outcome);
+                    if let Some(ended) = inner.ended_elsewhere(&tenant, id).await {
+                        inner.publish(&tenant, id, &ended);
                     }
                 }
             }
@@ -189,7 +183,6 @@ impl Inner {
         let ending = endings.entry(id.clone()).or_insert_with(|| Ending {
             tenant: tenant.clone(),
             told: watch::channel(None).0,
-            is_storing: false,
         });
         ending.told.subscribe()
     }
@@ -199,62 +192,22 @@ impl Inner {
         let rows = self.parts.store.tenant(tenant);
         let ended = match rows.end_sign_in(id, ended.outcome).await {
             Ok(true) => ended,
-            Ok(false) => {
-                if let Some(first) = self.published(id) {
-                    return first;
-                }
-                let there = self.outcome_elsewhere(tenant, id).await;
-                let there = there.map_or(ended, Ended::of_outcome);
-                if self.is_storing(id) {
-                    // Whoever stores it tells everybody how that went.
-                    return there;
-                }
-                there
-            }
+            Ok(false) => match self.published(id) {
+                Some(first) => return first,
+                None => self.ended_elsewhere(tenant, id).await.unwrap_or(ended),
+            },
             Err(error) => {
                 tracing::warn!(error = %Chain(&error), "could not write the end of a sign-in");
                 ended
             }
         };
         self.publish(tenant, id, &ended);
-        ended
+        self.published(id).unwrap_or(ended)
     }
 
-    /// Ends a sign-in as a success before what it brought is stored, so that one that was cancelled,
-    /// replaced or given up stores nothing. False: somebody else ended it.
-    ///
-    /// Two statements: whoever dies between them leaves a success without a credential, which the
-    /// next call finds and says. One transaction for both would need a statement of its own.
-    pub(crate) async fn end_first(&self, sign_in: &SignIn) -> Result<bool, HoldError> {
-        let rows = self.rows(&sign_in.key);
-        let mut patience = Patience::new(self, &sign_in.key);
-        self.set_storing(sign_in);
-        loop {
-            match rows.end_sign_in(&sign_in.id, Outcome::Success).await {
-                Ok(is_first) => return Ok(is_first),
-                Err(error) => patience.again(error).await?,
-            }
-        }
-    }
-
-    /// Tells how the storing of a sign-in went that [`Inner::end_first`] ended.
+    /// Tells of an end that was written together with what it brought.
     pub(crate) fn tell(&self, sign_in: &SignIn, ended: &Ended) {
         self.publish(&sign_in.key.tenant, &sign_in.id, ended);
-    }
-
-    fn set_storing(&self, sign_in: &SignIn) {
-        self.remember_whose(&sign_in.key.tenant, &sign_in.id);
-        let mut endings = self.endings.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(ending) = endings.get_mut(&sign_in.id) {
-            ending.is_storing = true;
-        }
-    }
-
-    fn is_storing(&self, id: &SignInId) -> bool {
-        let endings = self.endings.lock().unwrap_or_else(PoisonError::into_inner);
-        endings
-            .get(id)
-            .is_some_and(|ending| ending.is_storing && ending.told.borrow().is_none())
     }
 
     fn published(&self, id: &SignInId) -> Option<Ended> {
@@ -277,14 +230,36 @@ impl Inner {
         }
     }
 
-    async fn outcome_elsewhere(&self, tenant: &TenantId, id: &SignInId) -> Option<Outcome> {
+    /// The end that another process wrote, if any did, with how the user stands by it.
+    async fn ended_elsewhere(&self, tenant: &TenantId, id: &SignInId) -> Option<Ended> {
         let rows = self.parts.store.tenant(tenant);
-        match rows.find_sign_in(id).await {
-            Ok(found) => found?.outcome,
+        let found = async {
+            let Some(row) = rows.find_sign_in(id).await? else {
+                return Ok(None);
+            };
+            let server = rows.find_server_by_id(&row.key.server).await?;
+            Ok::<_, StoreError>(row.outcome.map(|outcome| (row, server, outcome)))
+        };
+        let (row, server, outcome) = match found.await {
+            Ok(found) => found?,
             Err(error) => {
                 tracing::warn!(error = %Chain(&error), "could not read a sign-in");
-                None
+                return None;
             }
+        };
+        let mut ended = Ended::of_outcome(outcome);
+        if outcome == Outcome::Success {
+            // Whoever waited for it uses it at once, here: what was known before is old.
+            self.cache.forget(&row.key);
+            self.tickets.forget(&row.key);
         }
+        let status = match server {
+            Some(server) => self.status(&server, &row.key).await.ok(),
+            None => None,
+        };
+        if let Some(status) = status.filter(|status| status.credential.is_some()) {
+            ended.standing = status.standing;
+        }
+        Some(ended)
     }
 }

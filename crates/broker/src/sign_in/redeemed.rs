@@ -115,8 +115,9 @@ impl Inner {
         }
     }
 
-    /// A sign-in that was cancelled, replaced or given up while its code was redeemed stores
-    /// nothing, and what it brought does not live on at the issuer.
+    /// Stores what a sign-in brought, together with its end. One that was cancelled, replaced or
+    /// given up while its code was redeemed stores nothing, and what it brought does not live on at
+    /// the issuer.
     async fn keep_or_revoke(
         &self,
         server: &Server,
@@ -124,44 +125,37 @@ impl Inner {
         record: &FlightRecord,
         mut obtained: Obtained,
     ) -> Redeemed {
-        let (is_first, kept) = match self.end_first(sign_in).await {
-            Ok(true) => {
-                let kept = self.keep_tokens(server, record, &mut obtained).await;
-                (true, kept)
-            }
-            Ok(false) => {
+        let kept = self.keep_tokens(server, sign_in, record, &mut obtained);
+        let ended = match kept.await {
+            Ok(Some(ended)) => return Redeemed::Written(ended),
+            Ok(None) => {
                 let why = "the sign-in had been ended meanwhile; nothing was kept";
-                (false, Ok(Ended::new(Outcome::Cancelled, why)))
+                Ended::new(Outcome::Cancelled, why)
             }
-            Err(error) => (false, Err(error)),
+            Err(error) => {
+                tracing::error!(server = %server.slug, error = %Chain(&error), "a credential could not be stored");
+                let why = "the credential could not be stored; see the log";
+                Ended::new(Outcome::Failed, why)
+            }
         };
-        if !is_first || kept.is_err() {
-            let Obtained {
-                row,
-                tokens,
-                client,
-            } = obtained;
-            let revoked = self.revoke_as(server, &row, &tokens, client).await;
-            tracing::info!(server = %server.slug, ?revoked, "what a sign-in brought was not kept");
-        }
-        let ended = kept.unwrap_or_else(|error| {
-            tracing::error!(server = %server.slug, error = %Chain(&error), "a credential could not be stored");
-            let why = "the credential could not be stored; see the log";
-            Ended::new(Outcome::Failed, why)
-        });
-        if is_first {
-            Redeemed::Written(ended)
-        } else {
-            Redeemed::Open(ended)
-        }
+        let Obtained {
+            row,
+            tokens,
+            client,
+        } = obtained;
+        let revoked = self.revoke_as(server, &row, &tokens, client).await;
+        tracing::info!(server = %server.slug, ?revoked, "what a sign-in brought was not kept");
+        Redeemed::Open(ended)
     }
 
+    /// `None`: the sign-in had been ended, and nothing was written.
     async fn keep_tokens(
         &self,
         server: &Server,
+        sign_in: &SignIn,
         record: &FlightRecord,
         obtained: &mut Obtained,
-    ) -> Result<Ended, HoldError> {
+    ) -> Result<Option<Ended>, HoldError> {
         let Obtained { row, tokens, .. } = obtained;
         let key = row.key.clone();
         let answered = Answered {
@@ -171,8 +165,12 @@ impl Inner {
         let connection = answered.connection(row, self.parts.clock.now());
         let note =
             Note::credential(Act::CredentialStore, server, &key).by(Actor::User(key.user.clone()));
-        self.replace(server, row, tokens, &connection, &note)
-            .await?;
+        if !self
+            .complete(server, &sign_in.id, row, tokens, &connection, &note)
+            .await?
+        {
+            return Ok(None);
+        }
         failpoint_in_task!("sign_in.after_commit");
         // Whatever was read before is old now; the next request reads what was stored.
         self.cache.forget(&row.key);
@@ -183,7 +181,7 @@ impl Inner {
         ended.message = answered.missing(row).map(|missing| {
             format!("signed in, but the issuer did not grant what the server asks for: {missing}")
         });
-        Ok(ended)
+        Ok(Some(ended))
     }
 
     async fn step_ups_so_far(&self, key: &CredentialKey) -> Result<u32, HoldError> {

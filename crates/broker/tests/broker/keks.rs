@@ -8,7 +8,6 @@ use async_trait::async_trait;
 use claviger_broker::{KekProvider, Keks, KeyName, Missing, ProviderError, Vault, VaultError};
 use claviger_crypto::{Context, Kek, SealedFor, UnwrapError, hex};
 use claviger_model::{TenantId, UserId};
-use claviger_store::Store as _;
 use claviger_testkit::SeededEntropy;
 use zeroize::Zeroizing;
 

@@ -12,6 +12,8 @@ mod keks;
 #[cfg(test)]
 mod ledger;
 #[cfg(test)]
+mod nodes;
+#[cfg(test)]
 mod own;
 #[cfg(test)]
 mod races;
@@ -21,6 +23,8 @@ mod refresh;
 mod refused;
 #[cfg(test)]
 mod registrations;
+#[cfg(test)]
+mod repair;
 #[cfg(test)]
 mod restored;
 #[cfg(test)]

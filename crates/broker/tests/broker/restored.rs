@@ -24,8 +24,9 @@ async fn copy_of(installation: &Installation, node: &Node) -> (Installation, Nod
         clock: Arc::clone(&installation.clock),
         world: Arc::clone(&installation.world),
         issuer: Arc::clone(&installation.issuer),
+        shared: None,
     };
-    node.store.close().await.unwrap();
+    node.file.as_ref().unwrap().close().await.unwrap();
     std::fs::copy(installation.database(), copy.database()).unwrap();
     let there = copy.node(9).await;
     there.broker.set_installation(&restored(false));

@@ -4,7 +4,6 @@ use claviger_broker::{BeginError, Begun, Completed};
 use claviger_model::{
     Auth, OauthSettings, Outcome, Reason, Server, ServerId, Slug, Standing, TenantId, UserId,
 };
-use claviger_store::Store as _;
 use claviger_testkit::FixedClock;
 use claviger_wire::ScopeSet;
 use futures_util::future::join_all;

@@ -152,7 +152,8 @@ async fn a203_a_registration_that_claims_to_be_the_operators_gets_no_secret() {
 #[tokio::test]
 async fn a207_a_wrong_key_refuses_and_writes_nothing() {
     let (installation, node, _server) = Installation::signed_in().await;
-    node.store.close().await.unwrap();
+    let file = node.file.as_ref().unwrap();
+    file.close().await.unwrap();
     drop(node);
     let before = fs::read(installation.database()).unwrap();
     let refused = installation.node_with([8; 32], 2).await;

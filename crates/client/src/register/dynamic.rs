@@ -5,7 +5,7 @@ use claviger_model::{RegistrationOrigin, Timestamp};
 use claviger_ports::{FetchRequest, Sink};
 use claviger_wire::{
     AuthMethod, Deviation, ErrorCode, Refusal, RegistrationAnswer, RegistrationRequest,
-    RegistrationResponse, parse_registration_answer,
+    RegistrationResponse, parse_registration_answer, parse_web_url, same_origin,
 };
 use http::HeaderValue;
 use http::header::{ACCEPT, CONTENT_TYPE};
@@ -156,7 +156,9 @@ fn client(
         auth_method,
         redirect_uri: Some(input.redirect_uri.clone()),
         secret_expires_at: response.client_secret_expires_at.map(Timestamp::from_secs),
-        registration_client_uri: response.registration_client_uri,
+        registration_client_uri: response
+            .registration_client_uri
+            .filter(|uri| is_managed_there(input, uri)),
         registration_access_token: response.registration_access_token,
         ..ClientInformation::public(
             input.discovered.issuer_id(),
@@ -164,6 +166,16 @@ fn client(
             RegistrationOrigin::Dynamic,
         )
     }
+}
+
+/// The management token is a credential of this registration endpoint, and goes nowhere else.
+fn is_managed_there(input: &Register, uri: &str) -> bool {
+    let endpoint = input.discovered.issuer.registration_endpoint.as_deref();
+    let endpoint = endpoint.and_then(|text| parse_web_url(text).ok());
+    let (Some(endpoint), Ok(uri)) = (endpoint, parse_web_url(uri)) else {
+        return false;
+    };
+    same_origin(&endpoint, &uri)
 }
 
 /// Q17: what was granted counts, not what was asked for; without a word, what was given decides.

@@ -1,6 +1,7 @@
 //! Client information: pre-registered, document, dynamic, or by hand (C-20).
 
 pub use error::RegisterError;
+pub use manage::{Managed, delete_registration, read_registration, update_registration};
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use crate::{Machine, Quirks};
 
 mod dynamic;
 mod error;
+mod manage;
 
 /// What client information is needed for.
 #[derive(Debug, Clone)]

@@ -25,6 +25,7 @@ pub(super) async fn login(app: &App, slug: &str, force: bool, sink: Sink<'_>) ->
         force,
         start_over: force,
         binding: None,
+        link: None,
     };
     let begun = app
         .broker

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
-use claviger_broker::{Begin, BeginError, Begun};
+use claviger_broker::{Begin, BeginError, Begun, HoldError, Link};
 use claviger_crypto::{Secret, base64url_encode};
-use claviger_model::{CredentialKey, Server};
+use claviger_model::Server;
 use http::header::{CACHE_CONTROL, LOCATION, REFERRER_POLICY, RETRY_AFTER, SET_COOKIE};
 use http::{HeaderValue, StatusCode};
 use http_body::Body as _;
@@ -23,9 +23,10 @@ const LINK_COOKIE: &str = "claviger_link";
 const MOST_FORM: u64 = 4 * 1024;
 
 pub(super) async fn show(State(web): State<Arc<Web>>, Path(ticket): Path<String>) -> Response {
-    match find(&web, &ticket) {
-        Some((server, _)) => link_page(&web.site, &server, &ticket, false).into_response(),
-        None => unknown_link(&web.site),
+    match find(&web, &ticket, None).await {
+        Ok(Some((server, _))) => link_page(&web.site, &server, &ticket, false).into_response(),
+        Ok(None) => unknown_link(&web.site),
+        Err(error) => not_looked_up(&web.site, &error),
     }
 }
 
@@ -50,24 +51,20 @@ pub(super) async fn follow(
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     }
     let start_over = request.uri().query() == Some("again");
-    let Some((server, key)) = find(&web, &ticket) else {
-        return unknown_link(&web.site);
+    let cookie = cookie_of(request.headers(), LINK_COOKIE);
+    let (server, link) = match find(&web, &ticket, cookie.as_ref()).await {
+        Ok(Some(found)) => found,
+        Ok(None) => return unknown_link(&web.site),
+        Err(error) => return not_looked_up(&web.site, &error),
     };
     // Whoever else came by the link must not end, or take over, what its first browser began.
-    let cookie = cookie_of(request.headers(), LINK_COOKIE);
-    if !web.broker.may_follow(&ticket, cookie.as_ref()) {
+    if !link.may_follow {
         return foreign_browser(&web.site, &server);
     }
-    begin(&web, &ticket, &server, &key, start_over).await
+    begin(&web, &ticket, &server, link, start_over).await
 }
 
-async fn begin(
-    web: &Web,
-    ticket: &str,
-    server: &Server,
-    key: &CredentialKey,
-    start_over: bool,
-) -> Response {
+async fn begin(web: &Web, ticket: &str, server: &Server, link: Link, start_over: bool) -> Response {
     let Ok(_place) = web.begins.try_acquire() else {
         let why = "many sign-ins are being prepared; try again in a moment";
         let page = failed_page(
@@ -95,17 +92,17 @@ async fn begin(
         force: false,
         start_over,
         binding: Some(binding.clone()),
+        link: Some(link.clone()),
     };
     let begun = web
         .broker
-        .begin(server, &key.user, begin, &mut |_step| {})
+        .begin(server, &link.key.user, begin, &mut |_step| {})
         .await;
     match begun {
         Ok(Begun::Started(started)) => {
             // The listener stays open until this sign-in has come to its end.
             web.broker.when_ended(&started.id, held);
-            web.broker.bind_ticket(ticket, &binding);
-            let link = link_cookie(&web.site, ticket, &binding);
+            let link = link_cookie(&web.site, ticket, &web.broker.link_cookie(&link));
             to_issuer(
                 &web.site,
                 server,
@@ -134,12 +131,12 @@ fn not_begun(site: &Site, server: &Server, error: &BeginError) -> Response {
     failed_page(site, server, status, &why, hint.as_deref()).into_response()
 }
 
-/// For the page of the link alone; what it says is the same as the callback's.
-fn link_cookie(site: &Site, ticket: &str, binding: &Secret) -> Option<HeaderValue> {
+/// For the page of the link alone.
+fn link_cookie(site: &Site, ticket: &str, cookie: &Secret) -> Option<HeaderValue> {
     let secure = if site.is_https { "; Secure" } else { "" };
     let cookie = format!(
         "{LINK_COOKIE}={}; Path={}/login/{ticket}; Max-Age=600; HttpOnly; SameSite=Lax{secure}",
-        binding.expose(),
+        cookie.expose(),
         site.prefix
     );
     let mut cookie = HeaderValue::from_str(&cookie).ok()?;
@@ -245,7 +242,21 @@ fn failed_page(
     page.server(server)
 }
 
-fn find(web: &Web, ticket: &str) -> Option<(Arc<Server>, CredentialKey)> {
-    let key = web.broker.ticket(ticket)?;
-    Some((web.catalogue.by_id(&key.server)?, key))
+/// Our own trouble: the link may be as good as ever.
+fn not_looked_up(site: &Site, error: &HoldError) -> Response {
+    tracing::warn!(%error, "a link could not be looked up");
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    let page = Page::new(status, Tone::Bad, "This link cannot be looked up just now")
+        .at(site)
+        .sentence("Reload this page in a moment.");
+    ([(RETRY_AFTER, "2")], page).into_response()
+}
+
+async fn find(
+    web: &Web,
+    ticket: &str,
+    cookie: Option<&Secret>,
+) -> Result<Option<(Arc<Server>, Link)>, HoldError> {
+    let link = web.broker.open_link(ticket, cookie).await?;
+    Ok(link.and_then(|link| Some((web.catalogue.by_id(&link.key.server)?, link))))
 }

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use claviger_crypto::base64_decode;
 use claviger_ports::{FetchError, FetchResponse};
 use claviger_testkit::{Gate, Recorded, form_pairs, json_answer, text_answer};
+use http::Method;
 use serde_json::{Value, json};
 use url::Url;
 use url::form_urlencoded::Serializer;
@@ -43,6 +44,16 @@ pub(crate) struct State {
     pub(crate) scopes: Option<Vec<String>>,
     /// Never grants these.
     pub(crate) withheld: Vec<String>,
+    /// When the secrets it gives end; 0 is never.
+    pub(crate) secret_ends: i64,
+    /// Lets clients read, renew and end their registration, with a new token each time (RFC 7592).
+    pub(crate) manages: bool,
+    /// Renews a secret when it is read, not only when it is updated.
+    pub(crate) renews_on_read: bool,
+    /// Registers nobody any more.
+    pub(crate) is_full: bool,
+    /// Registrations that were taken back.
+    pub(crate) deregistered: Vec<String>,
     /// Knows no client any more.
     pub(crate) forgot_clients: bool,
     /// Answers of the token endpoint that come before anything else.
@@ -60,6 +71,10 @@ pub(crate) struct State {
     /// Every secret it gave.
     pub(crate) secrets: BTreeSet<String>,
     clients: BTreeMap<String, Option<String>>,
+    /// The management token of each client, the last one given.
+    managed: BTreeMap<String, String>,
+    /// When the secret of each client ends.
+    ends: BTreeMap<String, i64>,
     codes: BTreeMap<String, String>,
     live: BTreeMap<String, String>,
     /// Each with the successor it was spent for.
@@ -88,6 +103,11 @@ impl Issuer {
                 revokes: true,
                 scopes: None,
                 withheld: Vec::new(),
+                secret_ends: 0,
+                manages: false,
+                renews_on_read: false,
+                is_full: false,
+                deregistered: Vec::new(),
                 forgot_clients: false,
                 next: VecDeque::new(),
                 gate: None,
@@ -97,6 +117,8 @@ impl Issuer {
                 revoked: Vec::new(),
                 secrets: BTreeSet::new(),
                 clients: clients.into(),
+                managed: BTreeMap::new(),
+                ends: BTreeMap::new(),
                 codes: BTreeMap::new(),
                 live: BTreeMap::new(),
                 spent: BTreeMap::new(),
@@ -158,6 +180,10 @@ impl Issuer {
                 answer
             }
             "/revoke" => self.set(|state| state.revoke(request)),
+            _ if place.starts_with("/authorize?") => self.set(|state| state.page(request)),
+            _ if place.starts_with("/register/") => {
+                self.set(|state| state.manage(&self.base, request))
+            }
             _ => text_answer(404, &[], ""),
         })
     }
@@ -203,6 +229,9 @@ impl State {
 
     fn register(&mut self, base: &str, request: &Recorded) -> Answer {
         let asked = request.json();
+        if self.is_full {
+            return text_answer(503, &[], "");
+        }
         self.count += 1;
         // Two issuers give no id alike.
         let host = base.rsplit('/').next().unwrap();
@@ -216,9 +245,64 @@ impl State {
         });
         if let Some(secret) = secret {
             answer["client_secret"] = json!(secret);
-            answer["client_secret_expires_at"] = json!(0);
+            answer["client_secret_expires_at"] = json!(self.secret_ends);
+            self.ends.insert(id.clone(), self.secret_ends);
+        }
+        if self.manages {
+            self.hand_out(base, &id, &mut answer);
         }
         json_answer(201, &answer)
+    }
+
+    /// Another management token; the one before is worth nothing from now on.
+    fn hand_out(&mut self, base: &str, id: &str, answer: &mut Value) {
+        let token = self.secret("registration");
+        self.managed.insert(id.to_owned(), token.clone());
+        answer["registration_access_token"] = json!(token);
+        answer["registration_client_uri"] = json!(format!("{base}/register/{id}"));
+    }
+
+    /// RFC 7592.
+    fn manage(&mut self, base: &str, request: &Recorded) -> Answer {
+        let id = request.url.rsplit('/').next().unwrap().to_owned();
+        let bearer = self.managed.get(&id).map(|token| format!("Bearer {token}"));
+        let is_known = self.clients.contains_key(&id) && !self.forgot_clients;
+        if bearer.is_none() || !is_known || request.header("authorization") != bearer.as_deref() {
+            return json_answer(401, &json!({"error": "invalid_token"}));
+        }
+        if request.method == Method::DELETE {
+            self.clients.remove(&id);
+            self.deregistered.push(id);
+            return text_answer(204, &[], "");
+        }
+        let mut answer =
+            json!({"client_id": id, "redirect_uris": ["http://127.0.0.1:7448/callback/linear"]});
+        if request.method == Method::PUT {
+            let said = request.json();
+            assert_eq!(said["client_id"], json!(id));
+            assert_eq!(said["redirect_uris"], answer["redirect_uris"]);
+            assert_eq!(said["client_secret"], json!(self.clients[&id]));
+            assert!(said.get("registration_access_token").is_none());
+        }
+        if request.method == Method::PUT || self.renews_on_read {
+            let secret = self.secret("client-secret");
+            self.clients.insert(id.clone(), Some(secret.clone()));
+            self.ends.insert(id.clone(), self.secret_ends);
+        }
+        answer["client_secret_expires_at"] = json!(self.ends[&id]);
+        answer["client_secret"] = json!(self.clients[&id]);
+        self.hand_out(base, &id, &mut answer);
+        json_answer(200, &answer)
+    }
+
+    /// The page a browser would see.
+    fn page(&mut self, request: &Recorded) -> Answer {
+        let asked = Url::parse(&request.url).unwrap();
+        let asked: BTreeMap<String, String> = asked.query_pairs().into_owned().collect();
+        if self.forgot_clients || !self.clients.contains_key(&asked["client_id"]) {
+            return text_answer(400, &[], "<h1>Client not found</h1>");
+        }
+        text_answer(200, &[], "<form>Sign in</form>")
     }
 
     fn token(&mut self, request: &Recorded) -> Answer {

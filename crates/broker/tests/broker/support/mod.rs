@@ -17,7 +17,9 @@ use claviger_model::{
     Server, ServerId, Slug, TenantId, Timestamp, UserId,
 };
 use claviger_store::{Store, TenantStore};
+use claviger_store_postgres::{PostgresStore, Settings};
 use claviger_store_sqlite::SqliteStore;
+use claviger_testkit::postgres::{self, Database};
 use claviger_testkit::{FixedClock, SeededEntropy, TokioTasks};
 use http::StatusCode;
 use tempfile::TempDir;
@@ -39,12 +41,16 @@ pub(crate) struct Installation {
     pub(crate) clock: Arc<FixedClock>,
     pub(crate) world: Arc<World>,
     pub(crate) issuer: Arc<Issuer>,
+    /// Instead of the file, where it is one.
+    pub(crate) shared: Option<Database>,
 }
 
 /// What one process has.
 pub(crate) struct Node {
     pub(crate) broker: Broker,
-    pub(crate) store: Arc<SqliteStore>,
+    pub(crate) store: Arc<dyn Store>,
+    /// The same, where it is a file.
+    pub(crate) file: Option<Arc<SqliteStore>>,
     pub(crate) tasks: Arc<TokioTasks>,
     clock: Arc<FixedClock>,
     issuer: Arc<Issuer>,
@@ -62,7 +68,27 @@ impl Installation {
             clock: Arc::new(FixedClock::at(NOW)),
             world,
             issuer,
+            shared: None,
         }
+    }
+
+    /// The same on PostgreSQL, where there is one.
+    pub(crate) fn on_postgres() -> Option<Self> {
+        Some(Self {
+            shared: Some(postgres::database()?),
+            ..Self::new()
+        })
+    }
+
+    async fn open_store(&self) -> (Arc<dyn Store>, Option<Arc<SqliteStore>>) {
+        let Some(database) = &self.shared else {
+            let store = Arc::new(SqliteStore::open(&self.database()).await.unwrap());
+            return (Arc::clone(&store) as _, Some(store));
+        };
+        let mut settings = Settings::new(Secret::new(database.url()));
+        settings.owner_url = Some(Secret::new(database.owner_url()));
+        let store = PostgresStore::connect(&settings).await.unwrap();
+        (Arc::new(store), None)
     }
 
     pub(crate) fn database(&self) -> PathBuf {
@@ -84,7 +110,7 @@ impl Installation {
         keks: impl Into<Keks>,
         seed: u64,
     ) -> Result<Node, VaultError> {
-        let store = Arc::new(SqliteStore::open(&self.database()).await.unwrap());
+        let (store, file) = self.open_store().await;
         let (entropy, tasks) = (
             Arc::new(SeededEntropy::new(seed)),
             Arc::new(TokioTasks::new()),
@@ -105,7 +131,7 @@ impl Installation {
             settings: AuditSettings::default(),
         });
         let broker = Broker::new(BrokerParts {
-            store: Arc::clone(&store) as _,
+            store: Arc::clone(&store),
             vault,
             audit: Arc::new(audit),
             fetch: Arc::clone(&self.world) as _,
@@ -123,6 +149,7 @@ impl Installation {
         Ok(Node {
             broker,
             store,
+            file,
             tasks,
             clock: Arc::clone(&self.clock),
             issuer: Arc::clone(&self.issuer),
@@ -215,6 +242,7 @@ pub(crate) fn begin() -> Begin {
         force: false,
         start_over: false,
         binding: None,
+        link: None,
     }
 }
 
