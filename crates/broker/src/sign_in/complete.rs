@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use claviger_crypto::Secret;
-use claviger_model::{Auth, CredentialKey, Outcome, Server, ServerId, SignIn, UserId};
+use claviger_model::{
+    Auth, Connection, CredentialKey, Outcome, Reason, Server, ServerId, SignIn, Standing, UserId,
+};
 use claviger_ports::failpoint_in_task;
 use claviger_wire::Callback;
 use tokio::sync::oneshot;
@@ -139,6 +141,31 @@ impl Inner {
 }
 
 impl Inner {
+    /// Where nothing is held, that the last sign-in failed is why; the next one clears it. What is
+    /// said already of why it is gone says more.
+    async fn note_failed(&self, key: &CredentialKey) {
+        let noted = async {
+            let rows = self.rows(key);
+            let before = rows.find_connection(key).await?;
+            let says_more = before.as_ref().and_then(|before| before.reason);
+            if rows.find_credential(key).await?.is_some() || says_more.is_some() {
+                return Ok(());
+            }
+            let connection = Connection {
+                key: key.clone(),
+                standing: Standing::NeedsSignIn,
+                reason: Some(Reason::SignInFailed),
+                step_ups: before.as_ref().map_or(0, |before| before.step_ups),
+                challenge: before.and_then(|before| before.challenge),
+                updated_at: self.parts.clock.now(),
+            };
+            rows.update_connection(&connection).await
+        };
+        if let Err(error) = noted.await {
+            tracing::warn!(error = %Chain(&error), "could not note that a sign-in failed");
+        }
+    }
+
     /// What was held before a sign-in that failed is as good as it was.
     async fn standing_as_before(
         &self,
@@ -174,7 +201,12 @@ async fn finish(
     };
     let ended = match ended.outcome {
         Outcome::Success => ended,
-        _ => inner.standing_as_before(&server, &sign_in.key, ended).await,
+        _ => {
+            if ended.outcome == Outcome::Failed {
+                inner.note_failed(&sign_in.key).await;
+            }
+            inner.standing_as_before(&server, &sign_in.key, ended).await
+        }
     };
     tracing::info!(
         server = %server.slug,

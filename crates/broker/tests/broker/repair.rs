@@ -306,3 +306,67 @@ async fn n2_after_a_refused_client_one_sign_in_repairs_it() {
     node.expire();
     node.bearer(&server).await;
 }
+
+#[tokio::test]
+async fn a_failed_sign_in_is_why_nothing_is_held_until_the_next_one() {
+    let installation = Installation::new();
+    let node = installation.node(1).await;
+    let server = node.add(linear()).await;
+    let owner = UserId::owner();
+    let no = json_answer(400, &json!({"error": "invalid_grant"}));
+    installation.issuer.set(|issuer| issuer.next.push_back(no));
+    assert_eq!(node.sign_in(&server, &owner).await.outcome, Outcome::Failed);
+    let said = async || {
+        let status = node.broker.status(&server, &owner).await.unwrap();
+        (status.standing, status.reason)
+    };
+    let failed = (Standing::NeedsSignIn, Some(Reason::SignInFailed));
+    assert_eq!(said().await, failed);
+    assert_eq!(
+        node.sign_in(&server, &owner).await.outcome,
+        Outcome::Success
+    );
+    assert_eq!(said().await, (Standing::Connected, None));
+    // One that fails later takes nothing away and says nothing.
+    let no = json_answer(400, &json!({"error": "invalid_grant"}));
+    installation.issuer.set(|issuer| issuer.next.push_back(no));
+    node.sign_in_with(&server, &owner, forced()).await;
+    assert_eq!(said().await, (Standing::Connected, None));
+}
+
+#[tokio::test]
+async fn a_sweep_takes_back_what_nothing_hangs_on_and_nothing_else() {
+    let (installation, node, server) = with_ending_secret(true).await;
+    let owner = UserId::owner();
+    let first = node.registrations(&server).await[0].client_id.clone();
+    let moved = claviger_broker::Begin {
+        redirect_uri: "http://127.0.0.1:9999/callback/linear".to_owned(),
+        ..forced()
+    };
+    installation.clock.advance_secs(10);
+    let started = node.start(&server, &owner, moved).await;
+    // The credential hangs on the first client still.
+    installation.clock.advance_secs(4_000);
+    assert_eq!(node.broker.sweep().await.unwrap().registrations, 0);
+    drop(started);
+    let moved = claviger_broker::Begin {
+        redirect_uri: "http://127.0.0.1:9999/callback/linear".to_owned(),
+        ..forced()
+    };
+    let end = node.sign_in_with(&server, &owner, moved).await;
+    assert_eq!(end.outcome, Outcome::Success, "{end:?}");
+    let swept = node.broker.sweep().await.unwrap();
+    assert_eq!(swept.registrations, 1);
+    assert_eq!(
+        installation
+            .issuer
+            .set(|issuer| issuer.deregistered.clone()),
+        [first]
+    );
+    installation.clock.advance_secs(2 * DAY);
+    // What ended yesterday is gone, and what is held is not.
+    assert!(node.broker.sweep().await.unwrap().rows > 0);
+    assert!(node.credential(&server).await.is_some());
+    node.bearer(&server).await;
+    assert_eq!(node.broker.sweep().await.unwrap().registrations, 0);
+}

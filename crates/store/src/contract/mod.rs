@@ -48,7 +48,8 @@ macro_rules! contract_suite {
             sign_ins: m3_one_is_open_per_key, an_expired_one_makes_room,
                 a074_is_taken_once, a074_one_of_many_takes_it,
                 a074_takes_nothing_expired_ended_or_unknown, m4_ends_once_and_erases,
-                finds_the_open_one_only;
+                finds_the_open_one_only,
+                f04_an_end_and_what_it_brought_are_one;
             tenants: a214_same_names_in_two_tenants, a213_reads_nothing_of_another,
                 a213_writes_nothing_of_another, a213_deletes_nothing_of_another,
                 locates_by_mac, sees_that_something_was_written;

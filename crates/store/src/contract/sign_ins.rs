@@ -1,9 +1,9 @@
 //! What sign-ins in flight promise.
 
-use claviger_model::{Outcome, SignIn};
+use claviger_model::{Credential, Outcome, SignIn, Standing};
 use futures_util::future::join_all;
 
-use super::fixtures::{at, insert_servers, key, key_of, rows, sign_in};
+use super::fixtures::{at, connection, credential, insert_servers, key, key_of, rows, sign_in};
 use crate::{Store, StoreError};
 
 /// M3: a second sign-in for one key is refused, taken or not, until the first has ended.
@@ -141,4 +141,48 @@ pub async fn finds_the_open_one_only(store: &dyn Store) {
     assert_eq!(rows.find_open_sign_in(&key, at(300)).await.unwrap(), None);
     assert!(rows.end_sign_in(&row.id, Outcome::Success).await.unwrap());
     assert_eq!(rows.find_open_sign_in(&key, at(1)).await.unwrap(), None);
+}
+
+/// F04: the end of a sign-in and what it brought are written together, or neither is.
+pub async fn f04_an_end_and_what_it_brought_are_one(store: &dyn Store) {
+    insert_servers(store, "t1").await;
+    let rows = rows(store);
+    let key = key("linear");
+    let row = sign_in(&key, "i1");
+    rows.insert_sign_in(&row).await.unwrap();
+    let held = credential(&key, b"one");
+    let stands = connection(&key, Standing::Connected);
+    let first = rows.complete_sign_in(&row.id, &held, &stands).await;
+    assert!(first.unwrap());
+    let ended = rows.find_sign_in(&row.id).await.unwrap().unwrap();
+    assert_eq!(ended.outcome, Some(Outcome::Success));
+    assert_eq!(ended.sealed, b"");
+    let stored = rows.find_credential(&key).await.unwrap();
+    assert_eq!(stored.as_ref(), Some(&held));
+    assert_eq!(
+        rows.find_connection(&key).await.unwrap(),
+        Some(stands.clone())
+    );
+
+    // One that ended stores nothing.
+    let late = Credential {
+        version: 2,
+        ..credential(&key, b"two")
+    };
+    let again = rows.complete_sign_in(&row.id, &late, &stands).await;
+    assert!(!again.unwrap());
+    assert_eq!(rows.find_credential(&key).await.unwrap(), stored);
+    // A version that is not above the one stored ends nothing.
+    let second = sign_in(&key, "i2");
+    rows.insert_sign_in(&second).await.unwrap();
+    let refused = rows.complete_sign_in(&second.id, &held, &stands).await;
+    assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
+    let open = rows.find_sign_in(&second.id).await.unwrap();
+    assert_eq!(open, Some(second.clone()));
+    // Of many that end it one does.
+    let tries = (0..4).map(|_| rows.complete_sign_in(&second.id, &late, &stands));
+    let ended = join_all(tries).await;
+    let first = ended.iter().filter(|done| matches!(done, Ok(true))).count();
+    assert_eq!(first, 1, "{ended:?}");
+    assert_eq!(rows.find_credential(&key).await.unwrap(), Some(late));
 }
