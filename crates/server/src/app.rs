@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 use crate::api_tokens::ApiTokenDirectory;
 use crate::catalogue::MemoryCatalogue;
 use crate::doors::Doors;
+use crate::installation::settle;
 use crate::landing::{Landing, Loopback};
 use crate::open::{self, Absent, OpenError, Opened};
 use crate::places::{Places, create_secret_file, read_secret_file};
@@ -46,6 +47,8 @@ pub(crate) struct App {
     pub(crate) base: Option<String>,
     pub(crate) sign_in_timeout_s: u32,
     pub(crate) is_first_start: bool,
+    /// Whether other machines use the same database.
+    pub(crate) is_shared: bool,
 }
 
 /// How often changes by other processes are looked for. A revocation must count within a second.
@@ -70,7 +73,7 @@ impl App {
         let (clock, entropy) = (Arc::clone(&doors.clock), Arc::clone(&doors.entropy));
         let (entropy_too, clock_too) = (Arc::clone(&entropy), Arc::clone(&clock));
         let opened = open::open(config, entropy_too, clock_too, Absent::Make).await?;
-        let broker = doors.broker(config, &opened, base.clone())?;
+        let broker = broker(&doors, config, &opened, base.clone()).await?;
         let catalogue = Arc::new(MemoryCatalogue::default());
         let pulse = Arc::new(Pulse::new(clock.monotonic_ms()));
         let api_tokens = Arc::new(ApiTokenDirectory::new(
@@ -116,6 +119,7 @@ impl App {
             base,
             sign_in_timeout_s: config.sign_in.timeout_s,
             is_first_start: opened.is_first_start,
+            is_shared: opened.is_shared,
         });
         app.ensure_local_token(opened.is_shared).await?;
         app.reload()
@@ -128,6 +132,9 @@ impl App {
     pub(crate) async fn reload(&self) -> Result<(), StoreError> {
         self.catalogue.reload(&*self.store).await?;
         self.api_tokens.reload().await?;
+        if let Some(row) = self.store.installation().find_installation().await? {
+            self.broker.set_installation(&row);
+        }
         self.broker.invalidate();
         Ok(())
     }
@@ -248,6 +255,20 @@ impl fmt::Debug for App {
             .field("places", &self.places)
             .finish_non_exhaustive()
     }
+}
+
+/// The broker, which knows what may be sent on behalf of this installation.
+async fn broker(
+    doors: &Doors,
+    config: &Config,
+    opened: &Opened,
+    base: Option<String>,
+) -> Result<Broker, OpenError> {
+    let (store, entropy) = (&*opened.store, &*doors.entropy);
+    let row = settle(&opened.places, store, entropy, doors.clock.now()).await?;
+    let broker = doors.broker(config, opened, base)?;
+    broker.set_installation(&row);
+    Ok(broker)
 }
 
 /// Where callbacks land: on our own listener, or on one that opens for a sign-in.

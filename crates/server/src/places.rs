@@ -19,6 +19,8 @@ pub(crate) struct Places {
     pub key_file: PathBuf,
     /// The name of this node among those that share a database.
     pub node_file: PathBuf,
+    /// Which installation the database of this data directory was, and its restore epoch.
+    pub installation_file: PathBuf,
     /// The local API token.
     pub token_file: PathBuf,
     /// The admin socket of a running server.
@@ -117,6 +119,7 @@ impl Places {
             database: data_dir.join("claviger.db"),
             key_file: data_dir.join("key"),
             node_file: data_dir.join("node"),
+            installation_file: data_dir.join("installation"),
             token_file: data_dir.join("token"),
             admin_socket: data_dir.join("admin.sock"),
             data_dir: data_dir.to_owned(),

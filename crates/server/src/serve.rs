@@ -23,8 +23,9 @@ use crate::app::{App, public_host};
 use crate::listen::{self, ListenSettings};
 use crate::local::Local;
 use crate::open::OpenError;
+use crate::tend::{look_twice, tend_file};
 use crate::watch::watched;
-use crate::{Gateway, rotation, socket, sweeper, web};
+use crate::{Gateway, rotation, socket, sweeper, tend, web};
 
 /// What a caller may be told once the server serves.
 #[derive(Debug, Clone)]
@@ -47,6 +48,8 @@ pub struct Ready {
     pub token_file: PathBuf,
     /// Whether the installation was made just now.
     pub is_first_start: bool,
+    /// A restored copy that nobody called the live one: it sends nothing to an issuer (F33).
+    pub is_held: bool,
     /// How many servers there are.
     pub servers: usize,
 }
@@ -128,6 +131,7 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send,
     on_ready: impl FnOnce(&Ready),
 ) -> Result<(), ServeError> {
+    tend::look_first(&config).await?;
     let address = config.server.listen;
     let listener = TcpListener::bind(address)
         .await
@@ -151,7 +155,7 @@ pub async fn serve(
     let stop = CancellationToken::new();
     let gateway: Arc<dyn Gateway> = Arc::new(Local::new(Arc::clone(&app)));
     let settings = listen_settings(&config);
-    tend(&app, config.keys.rotate_after_days, &stop);
+    look_after(&app, &config, &stop);
     let admin_done = stop.clone().cancelled_owned();
     let serving_admin = listen::run(
         admin,
@@ -189,13 +193,19 @@ pub async fn serve(
     Ok(())
 }
 
-/// What goes on beside the requests.
-fn tend(app: &Arc<App>, rotate_after_days: u32, stop: &CancellationToken) {
+/// What goes on beside serving until `stop`.
+fn look_after(app: &Arc<App>, config: &Config, stop: &CancellationToken) {
     let following = Arc::clone(app).follow(stop.clone().cancelled_owned());
     app.tasks.spawn("follow changes", Box::pin(following));
-    let stopped = stop.clone().cancelled_owned();
-    let young = rotation::keep_young(Arc::clone(app), rotate_after_days, stopped);
+    let days = config.keys.rotate_after_days;
+    let young = rotation::keep_young(Arc::clone(app), days, stop.clone().cancelled_owned());
     app.tasks.spawn("rotate keys", Box::pin(young));
+    let looking = look_twice(Arc::clone(app), stop.clone().cancelled_owned());
+    app.tasks.spawn("look twice", Box::pin(looking));
+    if !app.is_shared {
+        let tending = tend_file(Arc::clone(app), stop.clone().cancelled_owned());
+        app.tasks.spawn("tend the database", Box::pin(tending));
+    }
     let sweeping = sweeper::run(
         app.broker.clone(),
         Arc::clone(&app.clock),
@@ -233,7 +243,13 @@ fn routes(app: &Arc<App>, config: &Config) -> Router {
 /// Whether the database answers, without asking it: whoever may connect may ask us this often.
 async fn readyz(State(app): State<Arc<App>>) -> (StatusCode, &'static str) {
     if app.pulse.is_ready(app.clock.monotonic_ms()) {
-        (StatusCode::OK, "ready\n")
+        let word = if app.broker.is_held() {
+            // It serves what is valid, and says why it does no more (F33).
+            "ready, and held: a restored copy, until `claviger restore --confirm-live`\n"
+        } else {
+            "ready\n"
+        };
+        (StatusCode::OK, word)
     } else {
         let status = StatusCode::SERVICE_UNAVAILABLE;
         (status, "the database does not answer\n")
@@ -260,6 +276,7 @@ fn ready(app: &App, address: SocketAddr, base_url: String) -> Ready {
         key_file: app.places.key_file.clone(),
         token_file: app.places.token_file.clone(),
         is_first_start: app.is_first_start,
+        is_held: app.broker.is_held(),
         servers: app.catalogue.len(),
     }
 }

@@ -29,25 +29,8 @@ const MOST: usize = 4 * 1024 * 1024;
 /// Binds the socket, in place of one that a dead process left behind. What comes with it says that
 /// this is the one server of the data directory; it is kept for as long as that is so.
 pub(crate) async fn bind(path: &Path) -> io::Result<(UnixListener, File)> {
-    let running = || {
-        io::Error::new(
-            io::ErrorKind::AddrInUse,
-            "another server runs on this data directory",
-        )
-    };
     let directory = path.parent().unwrap_or(Path::new("."));
-    let lock = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .mode(0o600)
-        .open(directory.join("serve.lock"))?;
-    // Of two that start at once exactly one gets it, and the kernel takes it back from the dead.
-    match lock.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(running()),
-        Err(TryLockError::Error(error)) => return Err(error),
-    }
+    let lock = claim(directory)?;
     if UnixStream::connect(path).await.is_ok() {
         return Err(running());
     }
@@ -69,6 +52,29 @@ pub(crate) async fn bind(path: &Path) -> io::Result<(UnixListener, File)> {
     fs::rename(&draft, path)?;
     fs::remove_dir(&nest)?;
     Ok((listener, lock))
+}
+
+/// Says that no other server may run on a data directory, for as long as the answer is kept.
+pub(crate) fn claim(directory: &Path) -> io::Result<File> {
+    let lock = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(directory.join("serve.lock"))?;
+    // Of two that start at once exactly one gets it, and the kernel takes it back from the dead.
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(running()),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+fn running() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::AddrInUse,
+        "another server runs on this data directory",
+    )
 }
 
 /// The routes of the socket.

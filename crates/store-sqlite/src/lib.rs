@@ -4,7 +4,7 @@
 //! is written in `claviger_store` and checked by its contract suite; nothing here is told apart by
 //! callers from another backend.
 
-pub use copy::{Depth, fold_log};
+pub use copy::{Depth, checkpoint, fold_log};
 pub use error::OpenError;
 pub use store::SqliteStore;
 

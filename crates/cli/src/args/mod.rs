@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
+pub(crate) use backup::{BackupArgs, RestoreArgs};
 pub(crate) use call::{CallArgs, ToolsArgs};
 pub(crate) use config::{CheckArgs, ConfigCommand, ShowArgs};
 #[cfg(feature = "demo")]
@@ -15,6 +16,7 @@ pub(crate) use server::{AddArgs, GrantArg, ListArgs, ServerCommand, SlugArgs};
 pub(crate) use sign_in::{LoginArgs, StatusArgs};
 pub(crate) use store::{StoreCheckArgs, StoreCommand, StoreCopyArgs, StoreMigrateArgs};
 
+mod backup;
 mod call;
 mod config;
 #[cfg(feature = "demo")]
@@ -69,6 +71,20 @@ pub(crate) enum Command {
     /// nothing behind.
     #[cfg(feature = "demo")]
     Demo(DemoArgs),
+    /// Copy everything into one file, while the server runs
+    ///
+    /// The file is a SQLite database whatever the backend is, of one instant, mode 600. It gets
+    /// its name only when it is whole, on the disk, and a sample of it opened with the key at
+    /// hand. The key file is not in it: without it nobody can use the backup, you included.
+    Backup(BackupArgs),
+    /// Put a backup in place, or say that the copy in place is the live one
+    ///
+    /// Stop the server first. What is wrong with the backup or the key is said before anything is
+    /// changed. A restored copy is held: it serves access tokens that are still valid, but sends
+    /// nothing to an issuer until `--confirm-live`, since two copies that refresh the same
+    /// credentials end each other's. Every credential is then renewed once; one that was refreshed
+    /// after the backup may need a new sign-in, and says so.
+    Restore(RestoreArgs),
     /// Run the gateway
     ///
     /// Runs until it is told to stop: Ctrl-C or SIGTERM, a second time stops it at once. The first

@@ -11,8 +11,9 @@ use super::Output;
 pub(crate) enum StoreCommand {
     /// Check that everything stored can be read, and that everything sealed opens
     ///
-    /// Opens every key, server, registration and credential with the key file at hand. Nothing
-    /// secret is shown, and no row is changed.
+    /// Looks through the pages of a SQLite file, and opens every key, server, registration and
+    /// credential with the key file at hand. Nothing secret is shown, no row is changed, and
+    /// nothing is migrated.
     Check(StoreCheckArgs),
     /// Copy the database into an empty one, from SQLite to PostgreSQL or back
     ///

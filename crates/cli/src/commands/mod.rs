@@ -8,6 +8,7 @@ use crate::exit::Exit;
 pub(crate) mod config;
 pub(crate) mod docs;
 
+mod backup;
 mod call;
 #[cfg(feature = "demo")]
 mod demo;
@@ -15,6 +16,7 @@ mod doctor;
 mod keys;
 mod login;
 mod logout;
+mod restore;
 mod serve;
 mod server;
 mod status;
@@ -27,6 +29,7 @@ pub(crate) type Outcome = Result<Exit, CommandError>;
 /// Runs one command.
 pub(crate) async fn run(command: Command, ctx: &Context<'_>) -> Outcome {
     match command {
+        Command::Backup(args) => Box::pin(backup::run(args, ctx)).await,
         Command::Call(args) => call::run(args, ctx).await,
         Command::Config(ConfigCommand::Check(args)) => Ok(config::check::run(args, ctx)),
         Command::Config(ConfigCommand::Show(args)) => Ok(config::show::run(args, ctx)),
@@ -40,6 +43,7 @@ pub(crate) async fn run(command: Command, ctx: &Context<'_>) -> Outcome {
         Command::Keys(KeysCommand::Verify(args)) => keys::verify::run(args, ctx).await,
         Command::Login(args) => login::run(args, ctx).await,
         Command::Logout(args) => logout::run(args, ctx).await,
+        Command::Restore(args) => Box::pin(restore::run(args, ctx)).await,
         Command::Serve(args) => serve::run(args, ctx).await,
         Command::Server(ServerCommand::Add(args)) => server::add::run(*args, ctx).await,
         Command::Server(ServerCommand::List(args)) => server::list::run(args, ctx).await,
@@ -59,6 +63,7 @@ impl Command {
     /// Whether a program reads stdout.
     pub(crate) fn is_json(&self) -> bool {
         match self {
+            Self::Backup(args) => args.output.json,
             Self::Call(args) => args.json.is_some(),
             Self::Config(ConfigCommand::Check(args)) => args.output.json,
             Self::Config(ConfigCommand::Show(args)) => args.output.json,
@@ -72,6 +77,7 @@ impl Command {
             Self::Keys(KeysCommand::Verify(args)) => args.output.json,
             Self::Login(args) => args.output.json,
             Self::Logout(args) => args.output.json,
+            Self::Restore(args) => args.output.json,
             Self::Serve(args) => args.output.json,
             Self::Server(ServerCommand::Add(args)) => args.output.json,
             Self::Server(ServerCommand::List(args)) => args.output.json,

@@ -8,6 +8,7 @@
 )]
 
 mod admission;
+mod backup;
 mod canaries;
 mod command_line;
 mod demo;

@@ -2,7 +2,7 @@
 
 use claviger_admin_api::{Line, ProblemKind};
 use claviger_broker::{Look, LookError};
-use claviger_model::TenantId;
+use claviger_model::{Standing, TenantId};
 use url::Url;
 
 use super::{
@@ -10,6 +10,10 @@ use super::{
 };
 use crate::act::view::connection_view;
 use crate::app::App;
+
+/// F33: said beside every connection, since each of them is served for as long as it lasts.
+const HELD: &str = "a restored copy that nobody called the live one: nothing is refreshed until \
+     `claviger restore --confirm-live`";
 
 pub(super) async fn status(app: &App, slug: Option<&str>, sink: Sink<'_>) -> Done {
     let servers = if let Some(slug) = slug {
@@ -26,11 +30,11 @@ pub(super) async fn status(app: &App, slug: Option<&str>, sink: Sink<'_>) -> Don
             .status(&server, &owner())
             .await
             .map_err(|error| hold_problem(&error))?;
-        sink(Line::Connection(connection_view(
-            &server,
-            &status,
-            app.clock.now(),
-        )));
+        let mut view = connection_view(&server, &status, app.clock.now());
+        if app.broker.is_held() && status.standing != Standing::NoSignIn {
+            view.hint = Some(HELD.to_owned());
+        }
+        sink(Line::Connection(view));
     }
     Ok(())
 }

@@ -73,6 +73,9 @@ fn hint(server: &Server, status: &Status) -> Option<String> {
             "the server refuses fresh tokens; `claviger doctor {}` names what does not fit",
             server.url
         )),
+        (Standing::NeedsSignIn, Some(Reason::Restored)) => Some(format!(
+            "it came from a backup, and its issuer no longer takes it; `{login}` signs in again"
+        )),
         (Standing::NeverConnected | Standing::NeedsSignIn | Standing::NeedsScopes, _) => {
             Some(login)
         }

@@ -24,6 +24,25 @@ pub enum OpenError {
         #[source]
         source: DatabaseError,
     },
+    /// The database's pages do not fit together (F35).
+    #[error("the database {} is damaged: {what}", path.display())]
+    Damaged {
+        /// Where it is.
+        path: PathBuf,
+        /// What the database says of itself.
+        what: String,
+    },
+    /// This data directory belonged to another database (F33).
+    #[error("this data directory belongs to the installation {here}, the database to {found}")]
+    OtherInstallation {
+        /// What the data directory remembers.
+        here: String,
+        /// What the database says.
+        found: String,
+    },
+    /// The database is from before a restore that was made here.
+    #[error("the database is older than the last restore on this data directory")]
+    RolledBack,
     /// Outbound connections cannot be set up.
     #[error("could not set up outbound connections")]
     Egress {
@@ -118,7 +137,10 @@ impl OpenError {
             #[cfg(not(feature = "postgres"))]
             Self::NoPostgres => Fault::Operator,
             Self::Kek(source) => source.fault(),
-            Self::KeyFile { .. }
+            Self::Damaged { .. }
+            | Self::OtherInstallation { .. }
+            | Self::RolledBack
+            | Self::KeyFile { .. }
             | Self::KeyFileMissing { .. }
             | Self::NothingYet { .. }
             | Self::Places(_)
@@ -144,6 +166,12 @@ impl OpenError {
                     .to_owned(),
             ),
             Self::Kek(source) => Some(source.hint()),
+            Self::Damaged { .. } => Some(DAMAGED.to_owned()),
+            Self::OtherInstallation { .. } | Self::RolledBack => Some(
+                "if this database is the live one, `claviger restore --confirm-live` says so; two \
+                 that refresh the same credentials end each other's"
+                    .to_owned(),
+            ),
             Self::Places(source) => Some(source.hint()),
             Self::Database { path, source } => database_hint(path, source),
             Self::NothingYet { .. } => {
@@ -177,6 +205,7 @@ fn database_hint(path: &Path, error: &DatabaseError) -> Option<String> {
     let path = path.display();
     match error {
         DatabaseError::Busy { .. } => Some(BUSY.to_owned()),
+        DatabaseError::Damaged { .. } => Some(DAMAGED.to_owned()),
         DatabaseError::File { .. } => Some(format!("check that you own {path} and may write it")),
         DatabaseError::Newer { .. } => {
             Some("start the newer claviger that wrote it, or use another --data-dir".to_owned())
@@ -213,6 +242,7 @@ fn postgres_hint(error: &claviger_store_postgres::OpenError) -> Option<String> {
         PostgresError::Denied { .. } => {
             "run `claviger store migrate` with the owner's URL (store.owner_url_file)"
         }
+        PostgresError::Older { .. } => "run `claviger store migrate` first",
         PostgresError::Unfenced { .. } => {
             "make a role of its own: CREATE ROLE claviger LOGIN; give its URL in store.url_file"
         }
@@ -220,6 +250,9 @@ fn postgres_hint(error: &claviger_store_postgres::OpenError) -> Option<String> {
     };
     Some(hint.to_owned())
 }
+
+const DAMAGED: &str = "put a backup back with `claviger restore --replace FILE`; `claviger store \
+     check` says what still opens";
 
 const BUSY: &str = "another process holds the database; try again in a moment";
 

@@ -85,6 +85,36 @@ pub(crate) async fn open(
     })
 }
 
+/// Opens a copy of a database with the key of this installation, and makes none.
+pub(crate) async fn open_copy(
+    config: &Config,
+    store: Arc<dyn Store>,
+    database: String,
+    entropy: Arc<dyn Entropy>,
+    clock: Arc<dyn Clock>,
+) -> Result<Opened, OpenError> {
+    let places = Places::prepare(&config.data_dir)?;
+    let key = KeyPlace {
+        settings: &config.keys,
+        places: &places,
+        entropy: &*entropy,
+        absent: Absent::Refuse,
+        database: &database,
+    };
+    let (keks, _) = key.keks(true)?;
+    let vault = Vault::open(keks, store.keys(), entropy, clock)
+        .await
+        .map_err(|source| OpenError::Vault { source })?;
+    Ok(Opened {
+        places,
+        store,
+        vault: Arc::new(vault),
+        database,
+        is_shared: false,
+        is_first_start: false,
+    })
+}
+
 /// SQLite in the data directory. The key comes first: a database without one opens never again.
 async fn own(key: &KeyPlace<'_>) -> Result<Pieces, OpenError> {
     let path = &key.places.database;

@@ -17,6 +17,18 @@ pub(crate) async fn connect(settings: &StoreSettings) -> Result<PostgresStore, O
     }
 }
 
+/// Connects to what is there, and migrates nothing.
+pub(crate) async fn connect_as_is(settings: &StoreSettings) -> Result<PostgresStore, OpenError> {
+    let place = settings.shown().unwrap_or_default();
+    let failed = |source| OpenError::Postgres { place, source };
+    match of(settings) {
+        Some(settings) => PostgresStore::connect_as_is(&settings)
+            .await
+            .map_err(failed),
+        None => Err(failed(PostgresError::Url)),
+    }
+}
+
 fn of(settings: &StoreSettings) -> Option<Settings> {
     let seconds = |seconds: u32| Duration::from_secs(u64::from(seconds));
     let mut answer = Settings::new(settings.url.clone()?);

@@ -6,12 +6,13 @@ use claviger_broker::{Broker, HoldError};
 use claviger_config::Config;
 use claviger_model::Server;
 use claviger_store::StoreError;
+use claviger_store_sqlite::{Depth, SqliteStore};
 use serde::Serialize;
 
-use super::rows::{ServerRows, tenants};
+use super::rows::ServerRows;
 use super::{OnProgress, Progress, UpkeepError};
 use crate::doors::Doors;
-use crate::open::{self, Absent};
+use crate::open::{self, Absent, OpenError};
 
 /// What was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -30,6 +31,8 @@ pub struct Checked {
     pub credentials: usize,
     /// Connections.
     pub connections: usize,
+    /// What is damaged in a SQLite file, in its own words (F35).
+    pub damage: Vec<String>,
     /// What does not open.
     pub broken: Vec<Broken>,
 }
@@ -45,9 +48,10 @@ pub struct Broken {
     pub why: String,
 }
 
-/// Reads every row and opens everything sealed. The schema is brought up to date on the way, as
-/// every start does; nothing else is written.
+/// Reads every row and opens everything sealed. Nothing is migrated on the way: a schema that is
+/// behind is told and left as it is.
 pub async fn check(config: &Config, on_progress: OnProgress<'_>) -> Result<Checked, UpkeepError> {
+    let damage = look(config).await?;
     let doors = Doors::open(config, Vec::new())?;
     let (entropy, clock) = (Arc::clone(&doors.entropy), Arc::clone(&doors.clock));
     let opened = open::open(config, entropy, clock, Absent::Refuse).await?;
@@ -57,9 +61,10 @@ pub async fn check(config: &Config, on_progress: OnProgress<'_>) -> Result<Check
     let mut checked = Checked {
         database: opened.database.clone(),
         keys: keys.len(),
+        damage,
         ..Checked::default()
     };
-    for tenant in tenants(&keys) {
+    for tenant in store.list_tenants().await.map_err(failed)? {
         let rows = store.tenant(&tenant);
         checked.api_tokens += rows.list_api_tokens().await.map_err(failed)?.len();
         let servers = rows.list_servers().await.map_err(failed)?;
@@ -75,6 +80,42 @@ pub async fn check(config: &Config, on_progress: OnProgress<'_>) -> Result<Check
         }
     }
     Ok(checked)
+}
+
+/// The schema version and the pages, before anything is opened that would write.
+async fn look(config: &Config) -> Result<Vec<String>, UpkeepError> {
+    if config.store.url.is_some() {
+        return postgres_as_is(config).await.map(|()| Vec::new());
+    }
+    let path = config.data_dir.join("claviger.db");
+    if !path.exists() {
+        // Said better by whoever opens it.
+        return Ok(Vec::new());
+    }
+    let not_open = |source| OpenError::Database {
+        path: path.clone(),
+        source,
+    };
+    let found = SqliteStore::version_of(&path).await.map_err(not_open)?;
+    let known = SqliteStore::known_version();
+    if found < known {
+        return Err(UpkeepError::Pending { found, known });
+    }
+    let damage = SqliteStore::find_damage(&path, Depth::Integrity).await;
+    Ok(damage.map_err(not_open)?)
+}
+
+#[cfg(feature = "postgres")]
+async fn postgres_as_is(config: &Config) -> Result<(), UpkeepError> {
+    let store = open::postgres::connect_as_is(&config.store).await?;
+    store.close().await;
+    Ok(())
+}
+
+#[cfg(not(feature = "postgres"))]
+#[expect(clippy::unused_async, reason = "the same as with PostgreSQL")]
+async fn postgres_as_is(_config: &Config) -> Result<(), UpkeepError> {
+    Err(OpenError::NoPostgres.into())
 }
 
 async fn one(broker: &Broker, rows: &ServerRows, checked: &mut Checked) -> Result<(), UpkeepError> {
@@ -117,7 +158,7 @@ impl Checked {
 }
 
 /// An error and what led to it, in one line.
-fn causes(error: &dyn std::error::Error) -> String {
+pub(super) fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {

@@ -85,14 +85,18 @@ pub async fn copy(
 }
 
 /// A copy under way; without a target it only counts.
-struct Work {
-    from: Arc<dyn Store>,
-    to: Option<Arc<dyn Store>>,
-    copied: Copied,
+pub(super) struct Work {
+    pub(super) from: Arc<dyn Store>,
+    pub(super) to: Option<Arc<dyn Store>>,
+    pub(super) copied: Copied,
 }
 
 impl Work {
-    async fn everything(&mut self, on_progress: OnProgress<'_>) -> Result<(), UpkeepError> {
+    /// Copies every row, reads it back, and refuses a source that changes meanwhile.
+    pub(super) async fn everything(
+        &mut self,
+        on_progress: OnProgress<'_>,
+    ) -> Result<(), UpkeepError> {
         let version = self.from.data_version().await.map_err(unread)?;
         let keys = self.from.keys().list_keys().await.map_err(unread)?;
         let every_tenant = self.from.list_tenants().await.map_err(unread)?;

@@ -1,5 +1,6 @@
 //! Why a database was not checked, migrated or copied.
 
+use std::io;
 use std::path::PathBuf;
 
 use claviger_config::UrlFileError;
@@ -15,11 +16,46 @@ pub enum UpkeepError {
     /// Somebody wrote while it was copied.
     #[error("the database was changed while it was copied")]
     Changed,
+    /// The copy's pages do not fit together (F35).
+    #[error("{} is damaged: {what}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What the database says of itself.
+        what: String,
+    },
     /// The copy is not what was copied.
     #[error("the copy differs: {what}")]
     Differs {
         /// What.
         what: String,
+    },
+    /// A file of ours, or one that was named.
+    #[error("could not use {}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// There is a file already.
+    #[error("{} is there already", path.display())]
+    FileExists {
+        /// Which.
+        path: PathBuf,
+    },
+    /// Nothing of it opens with the key at hand.
+    #[error("nothing in the copy opens with this key: {what}")]
+    NothingOpens {
+        /// What the first of it said.
+        what: String,
+    },
+    /// It holds nothing.
+    #[error("{} holds no installation", path.display())]
+    NotABackup {
+        /// Which.
+        path: PathBuf,
     },
     /// The target holds something.
     #[error("{place} is not empty")]
@@ -30,6 +66,20 @@ pub enum UpkeepError {
     /// The installation or the target.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// Migrations are pending, and this act applies none.
+    #[error("the database has schema {found}, this version works with {known}")]
+    Pending {
+        /// The schema of the database.
+        found: i64,
+        /// The schema this binary works with.
+        known: i64,
+    },
+    /// A server runs where a backup is to be put.
+    #[error("a server runs on this data directory, or another restore does")]
+    Running {
+        /// Its admin socket.
+        socket: PathBuf,
+    },
     /// A server uses the database.
     #[error("a server runs on this data directory")]
     Serving {
@@ -52,6 +102,12 @@ pub enum UpkeepError {
         #[source]
         source: UrlFileError,
     },
+    /// It is wrapped for an age identity.
+    #[error("{} is wrapped for an age identity", path.display())]
+    Wrapped {
+        /// Which.
+        path: PathBuf,
+    },
 }
 
 impl UpkeepError {
@@ -59,8 +115,18 @@ impl UpkeepError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Open(source) => source.fault(),
-            Self::Changed | Self::NotEmpty { .. } | Self::Serving { .. } => Fault::Caller,
-            Self::UrlFile { .. } => Fault::Operator,
+            Self::Changed
+            | Self::FileExists { .. }
+            | Self::NotEmpty { .. }
+            | Self::Running { .. }
+            | Self::Serving { .. } => Fault::Caller,
+            Self::Damaged { .. }
+            | Self::File { .. }
+            | Self::NotABackup { .. }
+            | Self::NothingOpens { .. }
+            | Self::Pending { .. }
+            | Self::UrlFile { .. }
+            | Self::Wrapped { .. } => Fault::Operator,
             Self::Differs { .. } | Self::Store { .. } => Fault::Us,
         }
     }
@@ -73,11 +139,43 @@ impl UpkeepError {
                 "stop every `claviger serve` on this database, empty the target, and copy again"
                     .to_owned()
             }
+            Self::Damaged { .. } => {
+                "take an earlier backup; of a live database, `claviger store check` says what \
+                 still opens"
+                    .to_owned()
+            }
+            Self::File { source, .. } => match source.kind() {
+                io::ErrorKind::StorageFull => "free some space, and try again".to_owned(),
+                _ => "check that the directory is there, is yours and can be written".to_owned(),
+            },
+            Self::FileExists { .. } => {
+                "name another file, or say --force; the database itself is never replaced"
+                    .to_owned()
+            }
+            Self::NotABackup { .. } => "name a file that `claviger backup` wrote".to_owned(),
+            Self::NothingOpens { .. } => {
+                "put the key file of that installation in place; nothing was written".to_owned()
+            }
+            Self::Pending { .. } => {
+                "nothing was changed; `claviger store migrate`, or the next `claviger serve`, brings \
+                 it up to date"
+                    .to_owned()
+            }
+            Self::Running { socket } => format!(
+                "stop the `claviger serve` behind {} first; nothing was written",
+                socket.display()
+            ),
+            Self::Wrapped { path } => format!(
+                "unwrap it first: age --decrypt -i IDENTITY -o backup.db {}",
+                path.display()
+            ),
             Self::Differs { .. } => {
                 "do not use the copy; empty the target and copy again".to_owned()
             }
             Self::NotEmpty { .. } => {
-                "name a new file or an empty database; nothing in this one was changed".to_owned()
+                "name a new file or an empty database, or let `claviger restore --replace` move a \
+                 file aside; nothing in this one was changed"
+                    .to_owned()
             }
             Self::Serving { socket } => format!(
                 "stop the `claviger serve` behind {}: what it stores meanwhile would be missing \

@@ -1,14 +1,23 @@
-//! What is done to a database as a whole: check it, migrate it, copy it.
+//! What is done to a database as a whole: check it, migrate it, copy it, back it up, restore it.
 
+pub use backup::{BackedUp, backup};
 pub use check::{Broken, Checked, check};
+pub use confirm::{Confirmed, confirm_live};
+pub use contents::Contents;
 pub use copy::{Copied, CopyTo, copy};
 pub use error::UpkeepError;
 pub use migrate::{Migrated, migrate};
+pub use restore::{RestoreHow, RestoredTo, restore};
 
+mod backup;
 mod check;
+mod confirm;
+mod contents;
 mod copy;
+mod draft;
 mod error;
 mod migrate;
+mod restore;
 mod rows;
 mod target;
 

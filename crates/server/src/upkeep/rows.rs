@@ -1,8 +1,6 @@
 //! Everything that hangs on one server, read and written as a whole.
 
-use std::collections::BTreeSet;
-
-use claviger_model::{Connection, Credential, KeyRow, Registration, Server, TenantId};
+use claviger_model::{Connection, Credential, Registration, Server};
 use claviger_store::{StoreError, TenantStore};
 
 /// A server with all its rows, but the sign-ins in flight and the leases.
@@ -78,10 +76,4 @@ impl ServerRows {
         };
         Some(format!("the server {}, {what}", self.server.slug))
     }
-}
-
-/// Every tenant that has a key, and the default one: whoever stored a secret has a key.
-pub(crate) fn tenants(keys: &[KeyRow]) -> BTreeSet<TenantId> {
-    let named = keys.iter().filter_map(|key| key.tenant.clone());
-    named.chain([TenantId::default_tenant()]).collect()
 }

@@ -124,16 +124,6 @@ impl SqliteStore {
         db.commit().await.map_err(store_error)
     }
 
-    /// Writes the log back into the file as far as readers allow, and waits for none of them.
-    pub async fn checkpoint(&self) -> Result<(), StoreError> {
-        let mut writer = self.pool.writer().await.map_err(store_error)?;
-        query("PRAGMA wal_checkpoint(PASSIVE)")
-            .execute(&mut *writer)
-            .await
-            .map(drop)
-            .map_err(store_error)
-    }
-
     /// Opens a file for good, or as a draft.
     pub(crate) async fn open_as(path: &Path, is_draft: bool) -> Result<Self, OpenError> {
         let failed = |source| failed(path, source);
@@ -152,6 +142,15 @@ impl SqliteStore {
         drop(lock);
         Ok(store)
     }
+}
+
+/// Writes the log of a file back as far as readers allow, and waits for none of them.
+pub async fn checkpoint(path: &Path) -> Result<(), OpenError> {
+    let failed = |source| failed(path, source);
+    let mut db = probing(path).connect().await.map_err(failed)?;
+    let written = query("PRAGMA wal_checkpoint(PASSIVE)").execute(&mut db);
+    written.await.map_err(failed)?;
+    db.close().await.map_err(failed)
 }
 
 /// Writes the log of a file back and takes it away, if nobody else has the file open.

@@ -99,7 +99,7 @@ async fn f35_a_file_without_its_head_is_refused_and_called_damaged() {
 async fn f37_the_log_is_written_back_while_the_file_is_in_use() {
     let (_dir, path, store) = filled("c.db").await;
     add(&store, 50).await;
-    store.checkpoint().await.unwrap();
+    checkpoint(&path).await.unwrap();
     store.close().await.unwrap();
     fold_log(&path).await.unwrap();
     assert!(!beside(&path, "-wal").exists());

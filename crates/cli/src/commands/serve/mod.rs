@@ -118,6 +118,7 @@ fn ready_line(ready: &Ready) -> Value {
         "pid": ready.pid,
         "data_dir": ready.data_dir,
         "token_file": ready.token_file,
+        "held": ready.is_held,
     })
 }
 
@@ -155,6 +156,12 @@ fn report(ready: &Ready, ctx: &Context<'_>) {
         ("admin socket", ready.admin_socket.display().to_string()),
     ] {
         printer.talk(&Text::new().dim(format!("  {name:<13} ")).plain(path));
+    }
+    if ready.is_held {
+        let held =
+            "HELD: a restored copy. It serves what is valid, and sends nothing to an issuer.";
+        printer.talk(&Text::new().bad("! ").plain(held));
+        ctx.next("claviger restore --confirm-live, once the original is gone for good");
     }
     if ready.is_first_start {
         let advice =

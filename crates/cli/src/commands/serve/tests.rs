@@ -13,6 +13,7 @@ fn ready() -> Ready {
         key_file: "/d/key".into(),
         token_file: "/d/token".into(),
         is_first_start: true,
+        is_held: false,
         servers: 0,
     }
 }

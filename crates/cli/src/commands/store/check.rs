@@ -15,7 +15,7 @@ pub(crate) async fn run(_args: StoreCheckArgs, ctx: &Context<'_>) -> Outcome {
     let mut on_progress = |progress: &Progress| report(progress, ctx);
     let checking = Box::pin(upkeep::check(&ctx.config, &mut on_progress));
     let checked = checking.await.map_err(|error| not_done(&error))?;
-    let is_well = checked.broken.is_empty();
+    let is_well = checked.broken.is_empty() && checked.damage.is_empty();
     if ctx.printer.is_json() {
         ctx.printer
             .json(&json!({ "ok": is_well, "checked": checked }));
@@ -26,6 +26,10 @@ pub(crate) async fn run(_args: StoreCheckArgs, ctx: &Context<'_>) -> Outcome {
 }
 
 fn say(checked: &Checked, ctx: &Context<'_>) {
+    for damage in &checked.damage {
+        let line = Text::new().bad("✗ ").plain("the file is damaged: ");
+        ctx.printer.out(&line.plain(damage));
+    }
     for broken in &checked.broken {
         let line = Text::new().bad("✗ ").bold(&broken.server).plain(": ");
         let line = line.plain(&broken.what).plain(" does not open: ");
@@ -40,7 +44,7 @@ fn say(checked: &Checked, ctx: &Context<'_>) {
         checked.credentials,
         checked.connections
     );
-    let head = if checked.broken.is_empty() {
+    let head = if checked.broken.is_empty() && checked.damage.is_empty() {
         Text::new().good("✓ all opens").plain(": ")
     } else {
         Text::new().bad("✗ not all opens").plain(", of ")

@@ -12,7 +12,7 @@ pub(crate) mod copy;
 pub(crate) mod migrate;
 
 /// Says how far it has come, to whoever waits.
-fn report(progress: &Progress, ctx: &Context<'_>) {
+pub(crate) fn report(progress: &Progress, ctx: &Context<'_>) {
     let Progress {
         server,
         done,
@@ -24,13 +24,22 @@ fn report(progress: &Progress, ctx: &Context<'_>) {
     }
 }
 
-fn not_done(error: &UpkeepError) -> CommandError {
+/// What was not done to a database, and why.
+pub(crate) fn not_done(error: &UpkeepError) -> CommandError {
     match error {
         UpkeepError::Open(source) => engine::not_open(source),
         UpkeepError::Changed => engine::of_upkeep("changed_meanwhile", error),
         UpkeepError::Differs { .. } => engine::of_upkeep("copy_differs", error),
         UpkeepError::NotEmpty { .. } => engine::of_upkeep("not_empty", error),
-        UpkeepError::Serving { .. } => engine::of_upkeep("server_runs", error),
+        UpkeepError::Damaged { .. } => engine::of_upkeep("damaged", error),
+        UpkeepError::FileExists { .. } => engine::of_upkeep("file_exists", error),
+        UpkeepError::NotABackup { .. } => engine::of_upkeep("not_a_backup", error),
+        UpkeepError::NothingOpens { .. } => engine::of_upkeep("nothing_opens", error),
+        UpkeepError::Pending { .. } => engine::of_upkeep("schema_behind", error),
+        UpkeepError::Wrapped { .. } => engine::of_upkeep("wrapped", error),
+        UpkeepError::Running { .. } | UpkeepError::Serving { .. } => {
+            engine::of_upkeep("server_runs", error)
+        }
         _ => engine::of_upkeep("store", error),
     }
 }
