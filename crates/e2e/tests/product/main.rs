@@ -13,6 +13,7 @@ mod canaries;
 mod command_line;
 mod demo;
 mod first_start;
+mod keys;
 mod one_refresh;
 mod postgres;
 mod sign_in;
