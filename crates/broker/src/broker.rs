@@ -23,6 +23,7 @@ use crate::narrow::Narrow;
 use crate::pause::Pauses;
 use crate::record::{RecordError, Tokens};
 use crate::refresh::Landed;
+use crate::replayed;
 use crate::restored::Restored;
 use crate::sign_in::Ending;
 use crate::ticket::Tickets;
@@ -75,6 +76,7 @@ pub(crate) struct Inner {
     pub(crate) flights: Flights<CredentialKey, Landed>,
     pub(crate) tickets: Tickets,
     pub(crate) pauses: Pauses,
+    pub(crate) replayed: replayed::Seen,
     pub(crate) doubts: Doubts,
     pub(crate) narrow: Narrow,
     pub(crate) restored: Restored,
@@ -174,6 +176,7 @@ impl Broker {
                 flights,
                 tickets: Tickets::default(),
                 pauses: Pauses::default(),
+                replayed: replayed::Seen::default(),
                 doubts: Doubts::default(),
                 narrow: Narrow::default(),
                 restored: Restored::default(),
@@ -255,6 +258,7 @@ impl Inner {
         let held = match self.rows(key).find_credential(key).await? {
             Some(row) => {
                 let tokens = self.unseal(server, &row).await?;
+                self.notice_replayed(server, &row);
                 Some(self.held(row, &tokens)?)
             }
             None => None,

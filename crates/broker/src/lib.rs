@@ -45,6 +45,7 @@ mod pause;
 mod record;
 mod refresh;
 mod refuse;
+mod replayed;
 mod restored;
 mod serve;
 mod sign_in;

@@ -9,24 +9,29 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 /// Leaves nothing of our memory to files, debuggers and messages (A211). What the system does not
 /// grant is left out: it is one fence of several.
 pub(crate) fn harden() {
-    no_core_dumps();
-    panic::set_hook(Box::new(|info| {
-        // Standard error is all there is left; if it is gone, so be it.
-        drop(io::stderr().write_all(describe(info).as_bytes()));
-    }));
+    if let Err(error) = no_core_dumps() {
+        say(&format!(
+            "note: this system dumps our memory into a core file ({error})\n"
+        ));
+    }
+    panic::set_hook(Box::new(|info| say(&describe(info))));
 }
 
-fn no_core_dumps() {
+/// Standard error is all there is at this time; if it is gone, so be it.
+fn say(text: &str) {
+    drop(io::stderr().write_all(text.as_bytes()));
+}
+
+fn no_core_dumps() -> rustix::io::Result<()> {
     let none = Rlimit {
         current: Some(0),
         maximum: Some(0),
     };
-    drop(setrlimit(Resource::Core, none));
+    setrlimit(Resource::Core, none)?;
     // Other processes of the same user can neither trace us nor read our memory and environment.
     #[cfg(target_os = "linux")]
-    drop(rustix::process::set_dumpable_behavior(
-        rustix::process::DumpableBehavior::NotDumpable,
-    ));
+    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?;
+    Ok(())
 }
 
 /// Where it happened. What the message says is left out: it may quote a value that is secret.
@@ -52,7 +57,7 @@ mod tests {
 
     #[test]
     fn a211_no_core_is_dumped_and_nobody_may_trace() {
-        no_core_dumps();
+        no_core_dumps().unwrap();
         let limit = getrlimit(Resource::Core);
         assert_eq!((limit.current, limit.maximum), (Some(0), Some(0)));
         #[cfg(target_os = "linux")]

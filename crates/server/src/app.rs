@@ -4,7 +4,7 @@ use core::fmt;
 use core::time::Duration;
 use std::sync::Arc;
 
-use claviger_broker::Broker;
+use claviger_broker::{Broker, VaultError};
 use claviger_config::Config;
 use claviger_crypto::{Secret, TokenKind, base64url_encode, kind_of, mint};
 use claviger_guard::{Guard, GuardSettings};
@@ -136,7 +136,11 @@ impl App {
             self.broker.set_installation(&row);
         }
         self.broker.invalidate();
-        Ok(())
+        match self.broker.reload_keys().await {
+            Err(VaultError::Store { source }) => Err(source),
+            // What cannot be unwrapped now is said where it is needed.
+            _ => Ok(()),
+        }
     }
 
     /// Follows changes made by other processes until `closed` resolves.

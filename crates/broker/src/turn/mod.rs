@@ -119,7 +119,9 @@ impl Broker {
                 },
             });
         };
-        self.vault().rewrap(&mut each).await?;
+        self.vault()
+            .rewrap(&self.inner.parts.audit, &mut each)
+            .await?;
         Ok(())
     }
 }

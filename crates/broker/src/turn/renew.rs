@@ -40,7 +40,7 @@ impl Broker {
         let due = due(turn, &newest, &left);
         for key in &due {
             if !turn.dry_run {
-                self.vault().renew(&key.id).await?;
+                self.vault().renew(&key.id, &self.inner.parts.audit).await?;
             }
             on(TurnEvent::Renewed(key.id.clone()));
         }
@@ -54,7 +54,9 @@ impl Broker {
         }
         if turn.drop_old {
             let mut each = |id: &_| on(TurnEvent::Dropped(Clone::clone(id)));
-            self.vault().drop_old(&mut each).await?;
+            self.vault()
+                .drop_old(&self.inner.parts.audit, &mut each)
+                .await?;
         }
         Ok(())
     }

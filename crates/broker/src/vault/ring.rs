@@ -126,13 +126,32 @@ impl Ring {
         self.read().rows()
     }
 
+    /// A new key, wrapped and not stored.
+    pub(super) async fn draw(
+        &self,
+        owner: Owner<'_>,
+        generation: u32,
+    ) -> Result<KeyRow, VaultError> {
+        let key = Zeroizing::new(self.entropy.key_bytes());
+        self.row(owner, generation, &key).await
+    }
+
     async fn insert(
         &self,
         owner: Owner<'_>,
         generation: u32,
         key: [u8; 32],
     ) -> Result<bool, VaultError> {
-        let key = Zeroizing::new(key);
+        let row = self.row(owner, generation, &Zeroizing::new(key)).await?;
+        made(self.keys.insert_key(&row).await)
+    }
+
+    async fn row(
+        &self,
+        owner: Owner<'_>,
+        generation: u32,
+        key: &Zeroizing<[u8; 32]>,
+    ) -> Result<KeyRow, VaultError> {
         let mut row = KeyRow {
             tenant: owner.tenant().cloned(),
             purpose: owner.purpose().to_owned(),
@@ -141,12 +160,8 @@ impl Ring {
             wrapped: Vec::new(),
             created_at: self.clock.now(),
         };
-        row.wrapped = self.wrap(&row, &key).await?;
-        match self.keys.insert_key(&row).await {
-            Ok(()) => Ok(true),
-            Err(StoreError::Conflict) => Ok(false),
-            Err(source) => Err(source.into()),
-        }
+        row.wrapped = self.wrap(&row, key).await?;
+        Ok(row)
     }
 
     /// Wraps under the first KEK.
@@ -190,6 +205,15 @@ impl Ring {
 
     fn write(&self) -> RwLockWriteGuard<'_, Shelf> {
         self.shelf.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether it was this process that made a key; of several one wins.
+pub(super) fn made(inserted: Result<(), StoreError>) -> Result<bool, VaultError> {
+    match inserted {
+        Ok(()) => Ok(true),
+        Err(StoreError::Conflict) => Ok(false),
+        Err(source) => Err(source.into()),
     }
 }
 

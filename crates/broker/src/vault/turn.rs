@@ -7,9 +7,11 @@ use claviger_model::{KeyRow, TenantId, Timestamp};
 use claviger_ports::failpoint_in_task;
 use claviger_store::StoreError;
 
-use super::ring::SENTINEL;
+use super::ring::{SENTINEL, made};
 use super::shelf::{Owner, PURPOSE_TENANT};
 use super::{AUDIT, JOURNAL, Vault, VaultError};
+use crate::Auditor;
+use crate::audit::{Act, Note};
 
 /// Which generation of which key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,14 +62,19 @@ impl Vault {
     }
 
     /// Makes the generation after `seen`, unless somebody made one in between.
-    pub(crate) async fn renew(&self, seen: &KeyId) -> Result<bool, VaultError> {
+    pub(crate) async fn renew(&self, seen: &KeyId, audit: &Auditor) -> Result<bool, VaultError> {
         let owner = match (&seen.tenant, seen.purpose.as_str()) {
             (Some(tenant), PURPOSE_TENANT) => Owner::Tenant(tenant),
             (None, "journal") => JOURNAL,
             (None, "audit") => AUDIT,
             _ => return Err(VaultError::UnknownKey),
         };
-        self.ring.make(owner, seen.generation + 1).await
+        let row = self.ring.draw(owner, seen.generation + 1).await?;
+        let note = Note::new(Act::KeysRotate, KeyId::of(&row));
+        let (draft, keys) = audit.change_keys(note).await?;
+        let done = made(draft.settle(keys.insert_key(&row).await))?;
+        self.reload().await?;
+        Ok(done)
     }
 
     /// The keys that another KEK than the first one wraps.
@@ -79,11 +86,12 @@ impl Vault {
     /// the keys seal is not touched, and the KEK before is still needed until all are done.
     pub(crate) async fn rewrap(
         &self,
+        audit: &Auditor,
         each: &mut (dyn FnMut(&KeyId, Result<(), VaultError>) + Send),
     ) -> Result<(), VaultError> {
         self.ring.ensure_sentinel().await?;
         for row in self.foreign_rows().await? {
-            match self.rewrap_one(&row).await {
+            match self.rewrap_one(&row, audit).await {
                 Err(error @ (VaultError::Store { .. } | VaultError::Unavailable { .. })) => {
                     return Err(error);
                 }
@@ -108,6 +116,7 @@ impl Vault {
     /// nothing (A208). What is in use stays: the database sees to it.
     pub(crate) async fn drop_old(
         &self,
+        audit: &Auditor,
         each: &mut (dyn FnMut(&KeyId) + Send),
     ) -> Result<(), VaultError> {
         let now = self.ring.clock.now();
@@ -123,9 +132,11 @@ impl Vault {
             if row.purpose == PURPOSE_TENANT && now.as_secs() - made.as_secs() < QUIET_S {
                 continue;
             }
-            let keys = &self.ring.keys;
             let tenant = row.tenant.as_ref();
-            match keys.delete_key(tenant, &row.purpose, row.generation).await {
+            let note = Note::new(Act::KeysDrop, KeyId::of(row));
+            let (draft, keys) = audit.change_keys(note).await?;
+            let deleted = keys.delete_key(tenant, &row.purpose, row.generation);
+            match draft.settle(deleted.await) {
                 Ok(true) => each(&KeyId::of(row)),
                 Ok(false) | Err(StoreError::Conflict) => {}
                 Err(source) => return Err(source.into()),
@@ -142,13 +153,15 @@ impl Vault {
         Ok(rows)
     }
 
-    async fn rewrap_one(&self, row: &KeyRow) -> Result<(), VaultError> {
+    async fn rewrap_one(&self, row: &KeyRow, audit: &Auditor) -> Result<(), VaultError> {
         let key = self.ring.keks.unwrap(row).await?;
         let mut fresh = row.clone();
         fresh.kek_id = self.ring.keks.first().id().to_vec();
         fresh.wrapped = self.ring.wrap(&fresh, &key).await?;
         // False where another process was first: then it is wrapped as well.
-        self.ring.keys.rewrap_key(&fresh, &row.kek_id).await?;
+        let note = Note::new(Act::KeysRewrap, KeyId::of(row));
+        let (draft, keys) = audit.change_keys(note).await?;
+        draft.settle(keys.rewrap_key(&fresh, &row.kek_id).await)?;
         Ok(())
     }
 }

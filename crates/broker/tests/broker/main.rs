@@ -37,3 +37,5 @@ mod support;
 mod tamper;
 #[cfg(test)]
 mod traces;
+#[cfg(test)]
+mod turn;

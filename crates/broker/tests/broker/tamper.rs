@@ -1,6 +1,7 @@
 //! Somebody who can write the database, or has the wrong key, gets nothing.
 
-use std::fs;
+use std::sync::{Arc, Mutex};
+use std::{fs, io};
 
 use claviger_broker::{Attach as _, Missing, VaultError};
 use claviger_model::{
@@ -159,4 +160,44 @@ async fn a207_a_wrong_key_refuses_and_writes_nothing() {
     let refused = installation.node_with([8; 32], 2).await;
     assert!(matches!(refused, Err(VaultError::WrongKey { .. })));
     assert_eq!(fs::read(installation.database()).unwrap(), before);
+}
+
+/// The log of this thread.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a212_an_old_row_put_back_is_noticed_by_who_saw_the_newer_one() {
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let log = tracing_subscriber::fmt().with_writer(move || writer.clone());
+    let _guard = tracing::subscriber::set_default(log.finish());
+    let said = || String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let (_installation, node, server) = Installation::signed_in().await;
+    node.bearer(&server).await;
+    let old = node.credential(&server).await.unwrap();
+    node.expire();
+    node.bearer(&server).await;
+    node.broker.invalidate();
+    node.bearer(&server).await;
+    assert!(!said().contains("an old row"), "{}", said());
+    let now = node.credential(&server).await.unwrap();
+    let connection = node.connection(&server).await.unwrap();
+    let rows = node.rows();
+    let ended = rows.end_credential(&now.key, &now.fingerprint, &connection);
+    assert!(matches!(ended.await, Ok(Guarded::Written(_))));
+    rows.replace_credential(&old, &connection).await.unwrap();
+    node.broker.invalidate();
+    drop(node.attach(&server).await);
+    assert!(said().contains("an old row"), "{}", said());
 }
