@@ -16,6 +16,7 @@ pub(crate) struct Arguments {
     pub(crate) is_json: bool,
     pub(crate) is_list: bool,
     pub(crate) is_long: bool,
+    pub(crate) has_failpoints: bool,
     /// A skip is a failure.
     pub(crate) is_strict: bool,
 }
@@ -42,7 +43,7 @@ pub(crate) fn parse(words: impl Iterator<Item = String>) -> Result<Arguments, St
             "--only" => arguments.only = value()?.split(',').map(ToOwned::to_owned).collect(),
             "--seed" => arguments.seed = number(value()?)?,
             "--rounds" => arguments.rounds = Some(number(value()?)?),
-            "--failpoints" => {}
+            "--failpoints" => arguments.has_failpoints = true,
             "--no-skip" => arguments.is_strict = true,
             "--json" => arguments.is_json = true,
             "--list" => arguments.is_list = true,

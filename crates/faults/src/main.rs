@@ -103,6 +103,7 @@ async fn one(scenario: Scenario, arguments: &Arguments) -> Line {
         seed: arguments.seed,
         rounds: arguments.rounds,
         is_long: arguments.is_long,
+        has_failpoints: arguments.has_failpoints,
         name: scenario.name(),
         backend: scenario.backend.unwrap_or(Backend::Sqlite),
     });

@@ -1,6 +1,7 @@
 //! What a scenario is given, and what it answers.
 
 use std::fmt::Write as _;
+use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +30,8 @@ pub(crate) struct Circumstances {
     /// How often to do what can be done often: 1 for the short set.
     pub(crate) rounds: Option<u64>,
     pub(crate) is_long: bool,
+    /// The binary knows `CLAVIGER_FAILPOINTS`.
+    pub(crate) has_failpoints: bool,
     /// The scenario's name.
     pub(crate) name: String,
     /// The database that was asked for.
@@ -70,6 +73,13 @@ impl Circumstances {
         self.rounds.unwrap_or(usual)
     }
 
+    /// Whether the binary has this failpoint: its name stands in the binary then.
+    pub(crate) fn has_failpoint(&self, name: &str) -> bool {
+        let binary = fs::read(&self.binary).unwrap_or_default();
+        let mut places = binary.windows(name.len());
+        self.has_failpoints && places.any(|place| place == name.as_bytes())
+    }
+
     /// A line for whoever watches.
     pub(crate) fn tell(&self, line: &str) {
         eprintln!("{:<14} {line}", self.name);
@@ -84,6 +94,10 @@ impl Outcome {
             skipped: Some(why.to_owned()),
             ..Self::default()
         }
+    }
+
+    pub(crate) fn no_failpoints() -> Self {
+        Self::skipped("the binary was built without the feature `failpoints`")
     }
 
     pub(crate) fn no_postgres() -> Self {

@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use tokio::process::{Child, Command};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::command::{Place, parsed};
 use crate::http::{self, ask};
@@ -89,6 +89,17 @@ impl Gateway {
     /// `kill -9`, and the wait until it is gone.
     pub(crate) async fn kill(mut self) {
         self.child.kill().await.ok();
+    }
+
+    /// Waits until it is gone by itself; false if it is not.
+    pub(crate) async fn dies(&mut self, patience: Duration) -> bool {
+        timeout(patience, self.child.wait()).await.is_ok()
+    }
+
+    /// Ends it in order, as Ctrl-C does.
+    pub(crate) async fn stop(mut self) -> bool {
+        self.signal("INT").await;
+        self.dies(START).await
     }
 
     /// Any other signal.

@@ -15,7 +15,7 @@ pub(crate) use gateway::Gateway;
 
 mod command;
 mod gateway;
-mod sqlite;
+pub(crate) mod sqlite;
 
 /// Which database stands behind the gateways.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,6 +120,14 @@ impl Cluster {
         }
     }
 
+    /// Ends a node in order.
+    pub(crate) async fn stop(&mut self, at: usize) -> bool {
+        match self.nodes[at].take() {
+            Some(node) => node.stop().await,
+            None => true,
+        }
+    }
+
     /// Any node that runs.
     pub(crate) fn alive(&self) -> Option<usize> {
         (0..self.nodes.len()).find(|at| self.nodes[*at].is_some())
@@ -143,10 +151,15 @@ impl Cluster {
 
     /// Signs in by `claviger login`, playing the browser.
     pub(crate) async fn sign_in(&self, slug: &str) -> Result<(), String> {
+        self.sign_in_with(slug, &[]).await
+    }
+
+    /// The same with more words.
+    pub(crate) async fn sign_in_with(&self, slug: &str, more: &[&str]) -> Result<(), String> {
         let place = &self.places[self.alive().unwrap_or(0)];
         let words = ["login", slug, "--no-browser", "--json"];
         let ended = place
-            .run_with(&words, |line| async move {
+            .run_with(&[&words[..], more].concat(), |line| async move {
                 if let Some(url) = line["authorization_url"].as_str() {
                     browse(url).await.ok();
                 }

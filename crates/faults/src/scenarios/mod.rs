@@ -5,27 +5,47 @@ use crate::scenario::Scenario;
 
 mod a120_callers;
 mod f01_f02_kills;
+mod f03_failpoints;
+mod f04_sign_ins;
+mod f07_keys;
+mod f08_migrations;
+mod f11_disk;
+mod f13_database;
 mod f18_stopped;
 mod f20_disconnects;
 mod f21_answers;
 mod f22_bursts;
+mod f26_clocks;
+mod f30_boot;
+mod f36_busy;
 
 const BOTH: [Backend; 2] = [Backend::Sqlite, Backend::Postgres];
 
 /// All of them.
 pub(crate) fn all() -> Vec<Scenario> {
     let mut all = Vec::new();
-    for backend in BOTH {
-        all.extend(f01_f02_kills::scenarios(backend));
+    for of in [
+        f01_f02_kills::scenarios,
+        f03_failpoints::scenarios,
+        f04_sign_ins::scenarios,
+        f07_keys::scenarios,
+        f08_migrations::scenarios,
+        f18_stopped::scenarios,
+        f26_clocks::scenarios,
+        a120_callers::scenarios,
+    ] {
+        all.extend(BOTH.into_iter().flat_map(of));
     }
-    for backend in BOTH {
-        all.extend(a120_callers::scenarios(backend));
+    for of in [
+        f11_disk::scenarios,
+        f13_database::scenarios,
+        f20_disconnects::scenarios,
+        f21_answers::scenarios,
+        f22_bursts::scenarios,
+        f30_boot::scenarios,
+        f36_busy::scenarios,
+    ] {
+        all.extend(of());
     }
-    for backend in BOTH {
-        all.extend(f18_stopped::scenarios(backend));
-    }
-    all.extend(f20_disconnects::scenarios());
-    all.extend(f21_answers::scenarios());
-    all.extend(f22_bursts::scenarios());
     all
 }

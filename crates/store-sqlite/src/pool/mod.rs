@@ -49,6 +49,7 @@ impl Pool {
         let writer = kept()
             .max_connections(1)
             .min_connections(1)
+            .after_release(|connection, _| Box::pin(is_at_rest(connection)))
             .connect_with(writing)
             .await?;
         let readers = kept()
@@ -103,6 +104,15 @@ impl Pool {
         self.writer.close().await;
         Ok(())
     }
+}
+
+/// Whether a connection may be used again. When the disk is full or fails, SQLite takes a
+/// transaction back by itself; sqlx then counts one that nobody can end, and every later one is
+/// refused. A new connection also reads anew what is really on disk (F11, F12).
+async fn is_at_rest(connection: &mut SqliteConnection) -> sqlx::Result<bool> {
+    // Answered behind the rollback that dropping a transaction asks for.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }
 
 const READERS: u32 = 4;

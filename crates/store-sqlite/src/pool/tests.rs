@@ -119,6 +119,28 @@ async fn a_write_given_up_half_way_is_undone() {
     assert_eq!(left, 2);
 }
 
+// SQLite takes the transaction back by itself then, and the connection counts on.
+#[tokio::test]
+async fn f11_a_full_disk_does_not_spoil_the_connection_that_writes() {
+    let (_dir, path, store) = fresh().await;
+    insert_servers(&store, "t1").await;
+    let pool = Pool::open(&path).await.unwrap();
+    let mut writer = pool.writer().await.unwrap();
+    sqlx::query("PRAGMA max_page_count = 1")
+        .execute(&mut *writer)
+        .await
+        .unwrap();
+    drop(writer);
+    let mut full = pool.write().await.unwrap();
+    let refused = sqlx::query("UPDATE servers SET slug = hex(zeroblob(100000))")
+        .execute(&mut *full)
+        .await;
+    assert!(refused.is_err());
+    drop(full);
+    assert!(pool.write().await.is_ok());
+    assert!(pool.write().await.is_ok());
+}
+
 #[tokio::test]
 async fn nothing_is_answered_after_closing() {
     let (_dir, _path, store) = fresh().await;
