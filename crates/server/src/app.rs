@@ -1,7 +1,6 @@
 //! The only place where concrete types meet.
 
 use core::fmt;
-use core::time::Duration;
 use std::sync::Arc;
 
 use claviger_broker::{Broker, VaultError};
@@ -50,15 +49,6 @@ pub(crate) struct App {
     /// Whether other machines use the same database.
     pub(crate) is_shared: bool,
 }
-
-/// How often changes by other processes are looked for. A revocation must count within a second.
-const POLL: Duration = Duration::from_millis(250);
-
-/// How long one look may take.
-const PATIENCE: Duration = Duration::from_secs(2);
-
-/// A database that is away for a night is no reason for a log of megabytes (A249).
-const FAILURES_PER_LINE: u32 = 100;
 
 // === impl App ===
 
@@ -141,51 +131,6 @@ impl App {
             // What cannot be unwrapped now is said where it is needed.
             _ => Ok(()),
         }
-    }
-
-    /// Follows changes made by other processes until `closed` resolves.
-    pub(crate) async fn follow(self: Arc<Self>, closed: impl Future<Output = ()>) {
-        let mut closed = core::pin::pin!(closed);
-        let (mut seen, mut failures) = (None, 0_u32);
-        loop {
-            tokio::select! {
-                () = &mut closed => return,
-                () = self.clock.sleep(POLL) => {}
-            }
-            let asked_ms = self.clock.monotonic_ms();
-            let caught_up = tokio::time::timeout(PATIENCE, self.catch_up(&mut seen)).await;
-            let Err(error) = caught_up.unwrap_or(Err(StoreError::Busy)) else {
-                self.pulse.beat(asked_ms);
-                if failures > 0 {
-                    tracing::info!(failures, "the database answers again");
-                }
-                failures = 0;
-                continue;
-            };
-            // Without an answer no credential in memory may be trusted for longer; tokens of ours
-            // are looked up one by one.
-            self.broker.invalidate();
-            if failures.is_multiple_of(FAILURES_PER_LINE) {
-                let cause = std::error::Error::source(&error).map(ToString::to_string);
-                tracing::warn!(
-                    %error,
-                    cause = cause.as_deref().unwrap_or(""),
-                    failures,
-                    "the database does not answer; requests wait for it or are refused"
-                );
-            }
-            failures = failures.saturating_add(1);
-        }
-    }
-
-    /// Reads anew what changed since `seen`, if anything did.
-    async fn catch_up(&self, seen: &mut Option<i64>) -> Result<(), StoreError> {
-        let version = self.store.data_version().await?;
-        if *seen != Some(version) {
-            self.reload().await?;
-            *seen = Some(version);
-        }
-        Ok(())
     }
 
     /// A new token file, or the one that another process made in between.

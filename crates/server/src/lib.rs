@@ -23,6 +23,7 @@ mod app;
 mod catalogue;
 mod connect;
 mod doors;
+mod follow;
 mod gateway;
 mod installation;
 mod landing;

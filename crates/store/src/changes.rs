@@ -12,8 +12,8 @@ pub struct Cursor(pub String);
 pub enum Change {
     /// API tokens of a tenant.
     ApiTokens(TenantId),
-    /// A credential or its connection. It has this version now; `None`: it is gone, or only the
-    /// connection was written.
+    /// A credential. It has this version now; `None`: it is gone. Of a connection that is written
+    /// alone nothing is told: nobody keeps it in memory.
     Credential(CredentialKey, Option<u64>),
     /// The wrapped keys.
     Keys,

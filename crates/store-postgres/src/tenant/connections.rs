@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use claviger_model::{Connection, CredentialKey, ServerId};
-use claviger_store::{Change, Connections, StoreError};
+use claviger_store::{Connections, StoreError};
 
 use super::PostgresTenant;
 use crate::queries::connections;
@@ -39,8 +39,8 @@ impl Connections for PostgresTenant {
             let row = connections::row(connection)?;
             let mut db = self.write().await?;
             connections::write(&mut db, &self.tenant, row).await?;
-            let changes = [Change::Credential(connection.key.clone(), None)];
-            self.finish(db, &changes).await
+            // Nobody keeps connections in memory.
+            self.finish(db, &[]).await
         })
         .await
     }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use claviger_model::{Connection, CredentialKey, ServerId};
-use claviger_store::{Change, Connections, StoreError};
+use claviger_store::{Connections, StoreError};
 
 use super::SqliteTenant;
 use crate::error::store_error;
@@ -39,7 +39,7 @@ impl Connections for SqliteTenant {
         connections::write(&mut db, &self.tenant, row)
             .await
             .map_err(store_error)?;
-        let changes = [Change::Credential(connection.key.clone(), None)];
-        self.finish(db, &changes).await
+        // Nobody keeps connections in memory.
+        self.finish(db, &[]).await
     }
 }
