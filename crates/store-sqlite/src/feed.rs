@@ -67,3 +67,53 @@ fn read(file: &str, cursor: &Cursor) -> Option<i64> {
     }
     number.parse().ok().filter(|number| *number >= 0)
 }
+
+#[cfg(test)]
+mod tests {
+    use claviger_store::Store as _;
+    use claviger_store::contract::fixtures::{rows, server};
+    use sqlx::query;
+
+    use crate::SqliteStore;
+
+    // Old changes go in passing, the last one stays, and whoever did not hear of them is told.
+    #[tokio::test]
+    async fn forgets_what_is_old_and_says_so() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&dir.path().join("c.db")).await.unwrap();
+        let begun = store.list_changes(None).await.unwrap().cursor;
+        let up = server("t1", "up");
+        rows(&store).insert_server(&up).await.unwrap();
+        let first = store.list_changes(Some(&begun)).await.unwrap();
+        assert_eq!(first.changes.len(), 1);
+        let mut writer = store.pool.writer().await.unwrap();
+        for sql in [
+            "INSERT INTO changes (tenant_id, kind) WITH RECURSIVE n (i) AS (
+                 SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 254) SELECT '*', 'keys' FROM n",
+            "UPDATE changes SET at = at - 700",
+        ] {
+            query(sql).execute(&mut *writer).await.unwrap();
+        }
+        drop(writer);
+        let read = store.list_changes(Some(&first.cursor)).await.unwrap();
+        assert_eq!((read.is_everything, read.changes.len()), (false, 254));
+        // The 256th: it takes the old ones away.
+        rows(&store).update_server(&up).await.unwrap();
+        for missed in [&begun, &first.cursor] {
+            let read = store.list_changes(Some(missed)).await.unwrap();
+            assert!(read.is_everything);
+        }
+        let next = store.list_changes(Some(&read.cursor)).await.unwrap();
+        assert_eq!((next.is_everything, next.changes.len()), (false, 1));
+        // All are old now, but the last is kept: its number is not given again.
+        let mut writer = store.pool.writer().await.unwrap();
+        query("UPDATE changes SET at = at - 700")
+            .execute(&mut *writer)
+            .await
+            .unwrap();
+        drop(writer);
+        rows(&store).update_server(&up).await.unwrap();
+        let last = store.list_changes(Some(&next.cursor)).await.unwrap();
+        assert_eq!((last.is_everything, last.changes.len()), (false, 1));
+    }
+}

@@ -3,6 +3,7 @@
 use claviger_crypto::Secret;
 use claviger_store::Store as _;
 use claviger_store::contract::fixtures::{insert_servers, tenant};
+use claviger_store::contract::version_1;
 use claviger_testkit::postgres::{self, Database};
 
 use super::{Found, KNOWN, MIGRATIONS, inspect, migrate};
@@ -101,6 +102,26 @@ const FROZEN: [&str; MIGRATIONS.len()] = [
     "1c79021a332da540e13247dc977cd71d40e468e9906cc264f7dadc2141a5829a",
     "68d840028b03a5183973ca758ac363f4de8bd964fb2a92b608f3b340869441b8",
 ];
+
+// A database that was made by the first version: opened by this one, everything reads as before, and
+// the fence stands again.
+#[tokio::test]
+async fn opens_a_database_of_the_first_version() {
+    let Some((database, pool)) = fresh() else {
+        return;
+    };
+    let done = migrate(&pool, &MIGRATIONS[..1]).await.unwrap();
+    assert_eq!(done, Found::Version(1));
+    for sql in version_1::statements(|bytes| format!("'\\x{}'::bytea", claviger_crypto::hex(bytes)))
+    {
+        database.query(&format!("SET search_path = claviger; {sql}"));
+    }
+    let store = PostgresStore::connect(&both(&database)).await.unwrap();
+    version_1::check(&store).await;
+    let open = "SELECT count(*) FROM pg_class WHERE relnamespace = 'claviger'::regnamespace
+         AND relkind = 'r' AND NOT relforcerowsecurity";
+    assert_eq!(database.query(open), "1");
+}
 
 // A209: an old binary on a new schema changes nothing and says what to do.
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! The connections, and the units of work on them.
 
+use core::sync::atomic::AtomicU64;
 use core::time::Duration;
 use std::sync::Mutex;
 
@@ -20,6 +21,8 @@ pub(crate) struct Pool {
     snapshot: Option<Snapshot>,
     statement_timeout: String,
     lock_timeout: String,
+    /// How often somebody asked what changed.
+    pub(crate) asked: AtomicU64,
 }
 
 /// One instant of the database, for as long as this is kept.
@@ -66,6 +69,7 @@ impl Pool {
             snapshot: None,
             statement_timeout: milliseconds(settings.statement_timeout),
             lock_timeout: milliseconds(settings.lock_timeout),
+            asked: AtomicU64::new(0),
         })
     }
 
@@ -90,6 +94,7 @@ impl Pool {
             }),
             statement_timeout: self.statement_timeout.clone(),
             lock_timeout: self.lock_timeout.clone(),
+            asked: AtomicU64::new(0),
         })
     }
 

@@ -4,7 +4,10 @@ use std::path::Path;
 use std::process::Command;
 use std::{env, fs, process};
 
-use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection, query_scalar, raw_sql};
+use claviger_store::contract::version_1;
+use sqlx::{
+    AssertSqlSafe, ConnectOptions as _, Connection as _, SqliteConnection, query_scalar, raw_sql,
+};
 use tempfile::TempDir;
 
 use super::{APPLICATION_ID, Found, KNOWN, MIGRATIONS, inspect, migrate};
@@ -82,6 +85,25 @@ async fn a_failing_migration_leaves_nothing_behind() {
         migrate(&mut db, &MIGRATIONS).await.unwrap(),
         Found::Version(KNOWN)
     );
+}
+
+// A file that was made by the first version: opened by this one, everything in it reads as before.
+#[tokio::test]
+async fn opens_a_file_of_the_first_version() {
+    let (dir, mut db) = fresh().await;
+    let done = migrate(&mut db, &MIGRATIONS[..1]).await.unwrap();
+    assert_eq!(done, Found::Version(1));
+    for sql in version_1::statements(|bytes| format!("x'{}'", claviger_crypto::hex(bytes))) {
+        raw_sql(AssertSqlSafe(sql)).execute(&mut db).await.unwrap();
+    }
+    db.close().await.unwrap();
+    let store = SqliteStore::open(&dir.path().join("c.db")).await.unwrap();
+    version_1::check(&store).await;
+    let loose: Option<String> = query_scalar("SELECT \"table\" FROM pragma_foreign_key_check")
+        .fetch_optional(&mut *store.pool.writer().await.unwrap())
+        .await
+        .unwrap();
+    assert_eq!(loose, None);
 }
 
 // A209: an old binary on a new schema changes nothing and says what to do.

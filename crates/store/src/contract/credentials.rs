@@ -3,7 +3,7 @@
 use claviger_model::{Credential, CredentialKey, ServerId, Standing};
 use futures_util::future::join_all;
 
-use super::fixtures::{at, connection, credential, insert_servers, key, key_of, rows};
+use super::fixtures::{at, connection, credential, insert_servers, key, key_of, rows, tenant};
 use crate::{Guarded, Store, StoreError, TenantStore};
 
 /// Every field comes back; lists go by user and account, for one server.
@@ -247,6 +247,34 @@ pub async fn refuses_a_server_that_is_not_there(store: &dyn Store) {
     assert!(rows.update_connection(&standing).await.is_err());
     assert_eq!(rows.find_credential(&key).await.unwrap(), None);
     assert_eq!(rows.find_connection(&key).await.unwrap(), None);
+}
+
+/// Of one user, by server and account; of nobody else (A213).
+pub async fn lists_those_of_one_user(store: &dyn Store) {
+    insert_servers(store, "t1").await;
+    insert_servers(store, "t2").await;
+    let rows = rows(store);
+    let keys = [
+        key_of("t1", "u1", "linear", "default"),
+        key_of("t1", "u1", "linear", "work"),
+        key_of("t1", "u1", "notion", "default"),
+    ];
+    for key in keys.iter().rev() {
+        insert(&*rows, key, b"a").await;
+    }
+    insert(&*rows, &key_of("t1", "u2", "linear", "default"), b"b").await;
+    let (other, theirs) = (
+        store.tenant(&tenant("t2")),
+        key_of("t2", "u1", "linear", "default"),
+    );
+    insert(&*other, &theirs, b"c").await;
+    let user = &keys[0].user;
+    let listed = rows.list_user_credentials(user).await.unwrap();
+    assert_eq!(listed, keys.map(|key| credential(&key, b"a")));
+    let listed = other.list_user_credentials(&theirs.user).await.unwrap();
+    assert_eq!(listed, [credential(&theirs, b"c")]);
+    let absent = key_of("t1", "u9", "linear", "default").user;
+    assert_eq!(rows.list_user_credentials(&absent).await.unwrap(), []);
 }
 
 fn rotation(key: &CredentialKey, fingerprint: &[u8]) -> Credential {

@@ -54,3 +54,34 @@ pub async fn refuses_a_second_key_of_one_generation(store: &dyn Store) {
         assert_eq!(stored, written);
     }
 }
+
+/// A key is wrapped anew if it is still wrapped as it was seen, and by one of several that try.
+pub async fn rewraps_what_was_seen(store: &dyn Store) {
+    let keys = store.keys();
+    let first = key_row(Some("t1"), "tenant", 1);
+    let other = key_row(None, "mac", 1);
+    keys.insert_key(&first).await.unwrap();
+    keys.insert_key(&other).await.unwrap();
+    let fresh: Vec<_> = (0..4_u8)
+        .map(|n| {
+            let mut row = first.clone();
+            row.kek_id = vec![n + 10; 8];
+            row.wrapped = vec![n; 130];
+            row
+        })
+        .collect();
+    let stale = keys.rewrap_key(&fresh[0], &[0; 8]).await.unwrap();
+    assert!(!stale);
+    let done = join_all(fresh.iter().map(|row| keys.rewrap_key(row, &first.kek_id))).await;
+    let won: Vec<_> = fresh
+        .iter()
+        .zip(done)
+        .filter(|(_, done)| *done.as_ref().unwrap())
+        .map(|(row, _)| row.clone())
+        .collect();
+    assert_eq!(won.len(), 1);
+    let listed = keys.list_keys().await.unwrap();
+    assert_eq!(listed, [other, won[0].clone()]);
+    let absent = key_row(Some("t2"), "tenant", 1);
+    assert!(!keys.rewrap_key(&absent, &absent.kek_id).await.unwrap());
+}

@@ -3,7 +3,9 @@
 use claviger_model::{Credential, Outcome, SignIn, Standing};
 use futures_util::future::join_all;
 
-use super::fixtures::{at, connection, credential, insert_servers, key, key_of, rows, sign_in};
+use super::fixtures::{
+    at, connection, credential, insert_servers, key, key_of, rows, sign_in, tenant,
+};
 use crate::{Store, StoreError};
 
 /// M3: a second sign-in for one key is refused, taken or not, until the first has ended.
@@ -141,6 +143,105 @@ pub async fn finds_the_open_one_only(store: &dyn Store) {
     assert_eq!(rows.find_open_sign_in(&key, at(300)).await.unwrap(), None);
     assert!(rows.end_sign_in(&row.id, Outcome::Success).await.unwrap());
     assert_eq!(rows.find_open_sign_in(&key, at(1)).await.unwrap(), None);
+}
+
+/// M4: the end of a sign-in and its credential stand in one transaction, and it ends once.
+pub async fn completes_once_with_its_credential(store: &dyn Store) {
+    insert_servers(store, "t1").await;
+    let rows = rows(store);
+    let key = key("linear");
+    let (row, held) = (sign_in(&key, "i1"), credential(&key, b"a"));
+    let standing = connection(&key, Standing::Connected);
+    let unknown = rows.complete_sign_in(&row.id, &held, &standing).await;
+    assert!(!unknown.unwrap());
+    rows.insert_sign_in(&row).await.unwrap();
+    // It was begun for another account.
+    let work = key_of("t1", "u1", "linear", "work");
+    let (other, theirs) = (
+        credential(&work, b"b"),
+        connection(&work, Standing::Connected),
+    );
+    let foreign = rows.complete_sign_in(&row.id, &other, &theirs).await;
+    assert!(!foreign.unwrap());
+    assert_eq!(rows.find_credential(&work).await.unwrap(), None);
+    let elsewhere = store.tenant(&tenant("t2"));
+    let foreign = elsewhere.complete_sign_in(&row.id, &held, &standing).await;
+    assert!(foreign.is_err());
+
+    let done = rows.complete_sign_in(&row.id, &held, &standing).await;
+    assert!(done.unwrap());
+    let ended = rows.find_sign_in(&row.id).await.unwrap().unwrap();
+    assert_eq!(
+        (ended.outcome, &*ended.sealed),
+        (Some(Outcome::Success), &b""[..])
+    );
+    assert_eq!(
+        rows.find_credential(&key).await.unwrap(),
+        Some(held.clone())
+    );
+    assert_eq!(rows.find_connection(&key).await.unwrap(), Some(standing));
+    let mut again = held.clone();
+    again.version = 2;
+    let standing = connection(&key, Standing::Expiring);
+    let twice = rows.complete_sign_in(&row.id, &again, &standing).await;
+    assert!(!twice.unwrap());
+    assert_eq!(rows.find_credential(&key).await.unwrap(), Some(held));
+}
+
+/// A version that is not above the stored one: the sign-in is still open, and can be tried again
+/// with the next.
+pub async fn a_completion_that_fails_leaves_it_open(store: &dyn Store) {
+    insert_servers(store, "t1").await;
+    let rows = rows(store);
+    let key = key("linear");
+    let standing = connection(&key, Standing::Connected);
+    let held = credential(&key, b"a");
+    rows.replace_credential(&held, &standing).await.unwrap();
+    let row = sign_in(&key, "i1");
+    rows.insert_sign_in(&row).await.unwrap();
+    let changed = connection(&key, Standing::Expiring);
+    let mut fresh = credential(&key, b"b");
+    let refused = rows.complete_sign_in(&row.id, &fresh, &changed).await;
+    assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
+    assert_eq!(rows.find_sign_in(&row.id).await.unwrap(), Some(row.clone()));
+    assert_eq!(rows.find_credential(&key).await.unwrap(), Some(held));
+    assert_eq!(rows.find_connection(&key).await.unwrap(), Some(standing));
+    fresh.version = 2;
+    let done = rows.complete_sign_in(&row.id, &fresh, &changed).await;
+    assert!(done.unwrap());
+    assert_eq!(rows.find_credential(&key).await.unwrap(), Some(fresh));
+}
+
+/// Of a completion and a cancellation, and of many completions at once, one wins.
+pub async fn one_of_many_completions_wins(store: &dyn Store) {
+    insert_servers(store, "t1").await;
+    let rows = rows(store);
+    let key = key("linear");
+    let row = sign_in(&key, "i1");
+    rows.insert_sign_in(&row).await.unwrap();
+    let standing = connection(&key, Standing::Connected);
+    let candidates: Vec<_> = (1..=6_u8)
+        .map(|n| {
+            let mut candidate = credential(&key, &[n]);
+            candidate.version = u64::from(n);
+            candidate
+        })
+        .collect();
+    let completions = candidates
+        .iter()
+        .map(|candidate| rows.complete_sign_in(&row.id, candidate, &standing));
+    let cancelling = rows.end_sign_in(&row.id, Outcome::Cancelled);
+    let (completed, cancelled) =
+        futures_util::future::join(join_all(completions), cancelling).await;
+    let mut winners = Vec::new();
+    for (done, candidate) in completed.into_iter().zip(&candidates) {
+        if done.unwrap() {
+            winners.push(candidate.clone());
+        }
+    }
+    assert_eq!(winners.len() + usize::from(cancelled.unwrap()), 1);
+    let stored = rows.find_credential(&key).await.unwrap();
+    assert_eq!(winners, Vec::from_iter(stored));
 }
 
 /// F04: the end of a sign-in and what it brought are written together, or neither is.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use claviger_model::{Outcome, Standing};
 
 use super::fixtures::{
-    api_token, at, connection, credential, insert_servers, key, key_of, registration, rows, server,
-    sign_in, tenant,
+    api_token, at, connection, credential, entry, insert_servers, key, key_of, key_row,
+    registration, revocation, rows, server, sign_in, tenant,
 };
 use crate::{Guarded, Store, TenantStore};
 
@@ -153,6 +153,30 @@ pub async fn locates_by_mac(store: &dyn Store) {
         .await
         .unwrap();
     assert_eq!(store.locate(b"p1").await.unwrap(), None);
+}
+
+/// Every tenant that has a row is listed, by name, whatever the row is; one whose rows went is not.
+pub async fn lists_tenants_with_rows(store: &dyn Store) {
+    assert_eq!(store.list_tenants().await.unwrap(), []);
+    let own = key_row(None, "mac", 1);
+    store.keys().insert_key(&own).await.unwrap();
+    let mut noted = entry("a", 1);
+    noted.tenant = Some(tenant("noted"));
+    store.audit().append_audit(&[noted]).await.unwrap();
+    assert_eq!(store.list_tenants().await.unwrap(), []);
+    insert_servers(store, "t2").await;
+    let token = api_token("t1", "p1");
+    rows(store).insert_api_token(&token).await.unwrap();
+    let of_t3 = key_row(Some("t3"), "tenant", 1);
+    store.keys().insert_key(&of_t3).await.unwrap();
+    let owed = revocation(&key_of("t0", "u1", "gone", "default"), "o1");
+    let t0 = store.tenant(&tenant("t0"));
+    t0.insert_revocation(&owed).await.unwrap();
+    let names = ["t0", "t1", "t2", "t3"].map(tenant);
+    assert_eq!(store.list_tenants().await.unwrap(), names);
+    rows(store).delete_api_token(&token.id).await.unwrap();
+    let names = ["t0", "t2", "t3"].map(tenant);
+    assert_eq!(store.list_tenants().await.unwrap(), names);
 }
 
 /// The data version changes with every write and stands still without.

@@ -1,6 +1,6 @@
 //! What changed since somebody last asked.
 
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::Ordering;
 
 use claviger_store::{Changes, Cursor, StoreError};
 use sqlx::{query_as, query_scalar};
@@ -89,8 +89,7 @@ async fn rows(db: &mut Db, snapshot: &str) -> Result<Option<Vec<ChangeRow>>, Fai
 
 /// Readers poll, writers are in a hurry: so it is a reader who forgets what is old.
 async fn prune_now_and_then(pool: &Pool) -> Result<(), StoreError> {
-    static ASKED: AtomicU64 = AtomicU64::new(0);
-    if ASKED.fetch_add(1, Ordering::Relaxed) % EVERY != EVERY - 1 {
+    if pool.asked.fetch_add(1, Ordering::Relaxed) % EVERY != EVERY - 1 {
         return Ok(());
     }
     retry(|| async {
@@ -147,3 +146,6 @@ impl Place {
 /// A change is stamped when it is written and seen when it commits; that is seconds apart at most.
 const MARGIN: i64 = 120;
 const EVERY: u64 = 256;
+
+#[cfg(test)]
+mod tests;
