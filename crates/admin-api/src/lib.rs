@@ -6,10 +6,10 @@
 
 pub use keys::{KeyProgress, KeyStep, KeySummary, KeyView};
 pub use line::{
-    ConnectionView, Line, LogoutView, Problem, ProblemKind, ServerView, SignInEnded, SignInStarted,
-    StepStatus, StepView,
+    ConnectionView, Line, LogoutView, Problem, ProblemKind, RevocationView, ServerView,
+    SignInEnded, SignInStarted, StepStatus, StepView,
 };
-pub use request::{AddServer, Request};
+pub use request::{AddServer, Request, SetServer};
 
 mod keys;
 mod line;

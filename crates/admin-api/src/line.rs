@@ -23,8 +23,15 @@ pub enum Line {
     KeySummary(KeySummary),
     /// A sign-out and its two halves.
     LoggedOut(LogoutView),
+    /// Revocations are owed to issuers; they are tried again until they succeed.
+    PendingRevocations {
+        /// How many.
+        pending: usize,
+    },
     /// It did not go well; nothing follows.
     Problem(Problem),
+    /// A revocation that is owed to an issuer.
+    Revocation(RevocationView),
     /// A server.
     Server(ServerView),
     /// A sign-in came to its one end.
@@ -95,6 +102,8 @@ pub struct ServerView {
     pub sign_in: String,
     /// Private addresses of its host may be dialled.
     pub allow_private: bool,
+    /// Requests are forwarded, and people may sign in.
+    pub enabled: bool,
     /// A client secret or key is stored.
     pub has_client_secret: bool,
     /// The gateway's address for it, where the gateway's own is known.
@@ -122,6 +131,8 @@ pub struct ConnectionView {
     pub expires_in_s: Option<i64>,
     /// Whether it can be refreshed.
     pub is_refreshable: bool,
+    /// How many ended credentials of this connection the issuer has not yet confirmed to be revoked.
+    pub pending_revocations: usize,
     /// What to do about it.
     pub hint: Option<String>,
 }
@@ -161,12 +172,38 @@ pub struct SignInEnded {
 pub struct LogoutView {
     /// The server.
     pub server: String,
+    /// Whose connection it was.
+    pub user: String,
     /// Whether there was a credential, and it is gone here.
     pub ended_here: bool,
-    /// `revoked`, `failed`, `not_offered` or `nothing_to_revoke`.
+    /// `revoked`, `pending` (it is tried again until it succeeds), `failed` (it cannot be tried),
+    /// `not_offered` or `nothing_to_revoke`.
     pub at_issuer: String,
     /// What went wrong at the issuer.
     pub message: Option<String>,
+}
+
+/// A revocation that is owed to an issuer, without secrets.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RevocationView {
+    /// Id.
+    pub id: String,
+    /// What the server was called; it may be gone.
+    pub server: String,
+    /// Whose credential it was.
+    pub user: String,
+    /// The issuer that has not confirmed.
+    pub issuer: String,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When it is tried next, RFC 3339.
+    pub next_at: String,
+    /// Seconds until then; negative if past.
+    pub next_in_s: i64,
+    /// Why the last try failed.
+    pub last_failure: Option<String>,
+    /// When the credential ended here, RFC 3339.
+    pub created_at: String,
 }
 
 /// Why a request was not done.

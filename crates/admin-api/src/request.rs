@@ -45,10 +45,16 @@ pub enum Request {
         /// The server.
         slug: String,
     },
-    /// Removes a server and everything that hangs on it.
+    /// Lists what is still owed to issuers, one [`crate::Line::Revocation`] each.
+    ListRevocations,
+    /// Removes a server and everything that hangs on it. Answers [`crate::Line::LoggedOut`] for
+    /// each connection that ends.
     RemoveServer {
         /// The server.
         slug: String,
+        /// Even if it ends what other users hold.
+        #[serde(default)]
+        yes: bool,
     },
     /// Makes new generations and seals everything anew, or wraps every key anew. Answers
     /// [`crate::Line::KeyStep`]s and [`crate::Line::KeyProgress`], then [`crate::Line::KeySummary`].
@@ -60,6 +66,9 @@ pub enum Request {
         /// Say what would be done.
         dry_run: bool,
     },
+    /// Changes a server. Answers steps, [`crate::Line::LoggedOut`] for each connection that ends
+    /// with the old settings, then [`crate::Line::Server`].
+    SetServer(Box<SetServer>),
     /// Shows one server.
     ShowServer {
         /// The server.
@@ -109,6 +118,50 @@ pub struct AddServer {
     pub headers: Vec<String>,
 }
 
+/// What to change of a server; what is absent stays. Secret fields are consumed and sealed.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SetServer {
+    /// The server.
+    pub slug: String,
+    /// The MCP endpoint.
+    pub url: Option<String>,
+    /// Name for people.
+    pub display_name: Option<String>,
+    /// Private addresses of its host may be dialled.
+    pub allow_private: Option<bool>,
+    /// Requests are forwarded, and people may sign in.
+    pub enabled: Option<bool>,
+    /// Store it without looking at it.
+    pub no_discover: bool,
+    /// `none`, `headers` or `oauth`; secrets of another kind are forgotten (K4).
+    pub auth: Option<String>,
+    /// `authorization_code` or `client_credentials`.
+    pub grant: Option<String>,
+    /// A pre-registered client id.
+    pub client_id: Option<String>,
+    /// Its secret.
+    pub client_secret: Option<String>,
+    /// Its private key, PKCS#8 PEM.
+    pub private_key: Option<String>,
+    /// The `https` URL of a client id metadata document.
+    pub client_metadata_url: Option<String>,
+    /// Forgets the client: id, secret, key and document.
+    pub no_client: bool,
+    /// Only this issuer.
+    pub issuer: Option<String>,
+    /// Any issuer the server names.
+    pub no_issuer: bool,
+    /// Exactly these scopes.
+    pub scopes: Vec<String>,
+    /// The scopes the server names.
+    pub no_scopes: bool,
+    /// Fixed headers, `Name: value`, in place of all there are.
+    pub headers: Vec<String>,
+    /// Even if it ends what other users hold.
+    pub yes: bool,
+}
+
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -122,6 +175,7 @@ impl fmt::Debug for Request {
                 .field("allow_private", allow_private)
                 .finish_non_exhaustive(),
             Self::ListKeys => f.write_str("ListKeys"),
+            Self::ListRevocations => f.write_str("ListRevocations"),
             Self::ListServers => f.write_str("ListServers"),
             Self::Login { slug, force } => f
                 .debug_struct("Login")
@@ -129,7 +183,6 @@ impl fmt::Debug for Request {
                 .field("force", force)
                 .finish(),
             Self::Logout { slug } => one(f, "Logout", slug),
-            Self::RemoveServer { slug } => one(f, "RemoveServer", slug),
             Self::RotateKeys {
                 kek,
                 drop_old,
@@ -140,6 +193,8 @@ impl fmt::Debug for Request {
                 .field("drop_old", drop_old)
                 .field("dry_run", dry_run)
                 .finish(),
+            Self::RemoveServer { slug, .. } => one(f, "RemoveServer", slug),
+            Self::SetServer(set) => f.debug_tuple("SetServer").field(set).finish(),
             Self::ShowServer { slug } => one(f, "ShowServer", slug),
             Self::Status { slug } => f.debug_struct("Status").field("slug", slug).finish(),
             Self::VerifyKeys { all } => f.debug_struct("VerifyKeys").field("all", all).finish(),
@@ -156,6 +211,14 @@ impl fmt::Debug for AddServer {
         f.debug_struct("AddServer")
             .field("slug", &self.slug)
             .field("url", &self.url)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for SetServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SetServer")
+            .field("slug", &self.slug)
             .finish_non_exhaustive()
     }
 }

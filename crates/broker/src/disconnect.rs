@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use claviger_model::{Connection, CredentialKey, Outcome, Reason, Server, Standing, UserId};
+use claviger_model::{
+    Connection, Credential, CredentialKey, Outcome, Reason, Server, Standing, UserId,
+};
 use claviger_store::Guarded;
 use tokio::sync::oneshot;
 
 use crate::broker::{Inner, key_of};
+use crate::owed::Owing;
 use crate::sign_in::Ended;
 use crate::{Broker, HoldError};
 
@@ -22,12 +25,14 @@ pub struct Disconnected {
 /// What became of the revocation at the issuer (RFC 7009).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AtIssuer {
-    /// It did not confirm; what went wrong, in words of ours.
+    /// It cannot be asked, for this reason of ours.
     Failed(String),
     /// It publishes no revocation endpoint.
     NotOffered,
     /// There was nothing to revoke.
     NothingToRevoke,
+    /// It did not confirm yet, and is asked again until it does; why, in words of ours.
+    Pending(String),
     /// It confirmed.
     Revoked,
 }
@@ -60,18 +65,10 @@ impl Broker {
 
 impl Inner {
     async fn disconnect(
-        &self,
+        self: &Arc<Self>,
         server: &Server,
         key: &CredentialKey,
     ) -> Result<Disconnected, HoldError> {
-        let connection = Connection {
-            key: key.clone(),
-            standing: Standing::NeedsSignIn,
-            reason: Some(Reason::Disconnected),
-            challenge: None,
-            step_ups: 0,
-            updated_at: self.parts.clock.now(),
-        };
         let rows = self.rows(key);
         // What is still on its way must not be stored behind this.
         if let Some(open) = rows.find_open_sign_in(key, self.parts.clock.now()).await? {
@@ -85,23 +82,71 @@ impl Inner {
                     at_issuer: AtIssuer::NothingToRevoke,
                 });
             };
-            // A credential that cannot be opened can be ended all the same.
-            let tokens = self.unseal(server, &row).await;
-            let ended = rows.end_credential(key, &row.fingerprint, &connection);
-            if ended.await? == Guarded::Superseded {
-                // A refresh came in between: what it stored is what has to go.
+            let owing = self.owing(server, &row).await?;
+            let connection = self.ended_connection(key, Reason::Disconnected);
+            // A refresh may come in between: what it stored is what has to go then.
+            if self.give_up(&row, &connection, &owing).await? == Guarded::Superseded {
                 continue;
             }
             self.cache.forget(key);
             self.pauses.forget(key);
-            let at_issuer = match tokens {
-                Ok(tokens) => self.revoke(server, &row, &tokens).await,
-                Err(error) => AtIssuer::Failed(error.to_string()),
-            };
+            let at_issuer = self.at_issuers(vec![owing]).await.pop();
             return Ok(Disconnected {
                 ended_here: true,
-                at_issuer,
+                at_issuer: at_issuer.unwrap_or(AtIssuer::NothingToRevoke),
             });
+        }
+    }
+
+    /// Ends a credential and queues what that leaves to do, in one transaction.
+    pub(crate) async fn give_up(
+        &self,
+        row: &Credential,
+        connection: &Connection,
+        owing: &Owing,
+    ) -> Result<Guarded, HoldError> {
+        let rows = self.rows(&row.key);
+        let ended = match owing {
+            Owing::Row(owed) => {
+                rows.surrender_credential(&row.key, &row.fingerprint, connection, owed)
+                    .await?
+            }
+            Owing::Cannot(_) | Owing::NotOffered => {
+                rows.end_credential(&row.key, &row.fingerprint, connection)
+                    .await?
+            }
+        };
+        claviger_ports::failpoint_in_task!("revoke.after_end");
+        Ok(ended)
+    }
+
+    /// What the issuers make of it, in the same order, as far as that is known within a few
+    /// seconds.
+    pub(crate) async fn at_issuers(self: &Arc<Self>, owings: Vec<Owing>) -> Vec<AtIssuer> {
+        let mut rows = Vec::new();
+        for owing in &owings {
+            if let Owing::Row(owed) = owing {
+                rows.push((**owed).clone());
+            }
+        }
+        let mut heard = self.first_tries(rows).await.into_iter();
+        let told = |owing| match owing {
+            Owing::Cannot(why) => AtIssuer::Failed(why),
+            Owing::NotOffered => AtIssuer::NotOffered,
+            Owing::Row(_) => heard.next().unwrap_or(AtIssuer::NothingToRevoke),
+        };
+        owings.into_iter().map(told).collect()
+    }
+
+    /// A connection without a credential from now on.
+    pub(crate) fn ended_connection(&self, key: &CredentialKey, reason: Reason) -> Connection {
+        Connection {
+            key: key.clone(),
+            standing: Standing::NeedsSignIn,
+            reason: Some(reason),
+            challenge: None,
+            step_ups: 0,
+            updated_at: self.parts.clock.now(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Storing what an issuer gave: it may be the only copy, so it is tried for a while.
 
 use core::time::Duration;
+use std::sync::Arc;
 
 use claviger_model::{Connection, Credential, CredentialKey, Server, SignInId};
 use claviger_store::StoreError;
@@ -51,7 +52,7 @@ impl Inner {
     /// The same together with the end of the sign-in, in one transaction: whoever dies in between
     /// leaves both or neither (F04). False if the sign-in had been ended; nothing is stored then.
     pub(crate) async fn complete(
-        &self,
+        self: &Arc<Self>,
         server: &Server,
         sign_in: &SignInId,
         row: &mut Credential,
@@ -69,10 +70,14 @@ impl Inner {
                 }) if races < MOST_RACES => races += 1,
                 Err(HoldError::Store { source }) => patience.again(source).await?,
                 // Where the answer to our own write was lost, it is ours that ended it.
-                Ok(false) => return self.is_stored(row).await,
-                done => {
+                Ok((false, _)) => return self.is_stored(row).await,
+                Err(error) => return Err(error),
+                Ok((true, replaced)) => {
                     self.pauses.forget(&row.key);
-                    return done;
+                    if let Some(replaced) = replaced {
+                        self.replaced(server, replaced, row);
+                    }
+                    return Ok(true);
                 }
             }
         }
@@ -86,15 +91,15 @@ impl Inner {
         tokens: &Tokens,
         connection: &Connection,
         note: &Note,
-    ) -> Result<bool, HoldError> {
+    ) -> Result<(bool, Option<Credential>), HoldError> {
         let rows = self.rows(&row.key);
         let stored = rows.find_credential(&row.key).await?;
-        row.version = stored.map_or(0, |stored| stored.version) + 1;
+        row.version = stored.as_ref().map_or(0, |stored| stored.version) + 1;
         self.seal_into(server, row, tokens).await?;
         let note = note.clone().with("version", row.version);
         let (draft, rows) = self.parts.audit.change(&row.key.tenant, note).await?;
         let written = rows.complete_sign_in(sign_in, row, connection).await;
-        Ok(draft.settle(written)?)
+        Ok((draft.settle(written)?, stored))
     }
 
     async fn is_stored(&self, row: &Credential) -> Result<bool, HoldError> {

@@ -1,6 +1,6 @@
 //! How views look to a person.
 
-use claviger_admin_api::{ConnectionView, ServerView, StepStatus, StepView};
+use claviger_admin_api::{ConnectionView, RevocationView, ServerView, StepStatus, StepView};
 
 use crate::printer::{Printer, Text};
 
@@ -70,6 +70,10 @@ pub(crate) fn server(view: &ServerView) -> Vec<Text> {
     if view.has_client_secret {
         rows.push(("secret", "stored, sealed".to_owned()));
     }
+    if !view.enabled {
+        let off = "off: nothing is forwarded, nobody signs in";
+        rows.push(("enabled", off.to_owned()));
+    }
     if view.allow_private {
         let allowed = "private addresses allowed for this server's host";
         rows.push(("network", allowed.to_owned()));
@@ -106,6 +110,26 @@ pub(crate) fn connections(printer: &Printer, views: &[ConnectionView]) {
             printer.hint(&format!("{}: {hint}", view.server));
         }
     }
+}
+
+/// What is owed to issuers, one row each.
+pub(crate) fn revocations(printer: &Printer, views: &[RevocationView]) {
+    let mut rows = vec![
+        ["SERVER", "USER", "ISSUER", "TRIES", "NEXT", "LAST FAILURE"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
+    rows.extend(views.iter().map(|view| {
+        vec![
+            view.server.clone(),
+            view.user.clone(),
+            view.issuer.clone(),
+            view.attempts.to_string(),
+            span(view.next_in_s),
+            view.last_failure.clone().unwrap_or_else(|| "-".to_owned()),
+        ]
+    }));
+    table(printer, &rows);
 }
 
 /// Rows with columns of equal width; the first row is the head.

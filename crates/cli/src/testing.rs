@@ -270,6 +270,7 @@ pub(crate) fn server_view(slug: &str) -> ServerView {
         scopes: vec!["read".to_owned()],
         sign_in: "yes".to_owned(),
         allow_private: false,
+        enabled: true,
         has_client_secret: false,
         gateway_url: None,
         created_at: "2026-11-21T10:00:00Z".to_owned(),

@@ -33,7 +33,7 @@ pub use register::{
     Managed, Preset, Register, RegisterError, delete_registration, read_registration, register,
     update_registration,
 };
-pub use revoke::{Revocation, Revoke, revoke};
+pub use revoke::{Revocation, Revoke, RevokeError, Revoked, revoke};
 pub use scopes::{ScopeWish, choose_scopes, choose_scopes_for, without_unlisted};
 pub use step_up::{GiveUp, MAX_STEP_UPS, StepUp, StepUpQuestion, judge};
 pub use token::Tokens;

@@ -16,6 +16,8 @@ pub enum SealedFor {
     McpSession,
     /// Secrets of client information.
     Registration,
+    /// A revocation that is still owed.
+    Revocation,
     /// A sign-in in flight.
     SignIn,
 }
@@ -45,6 +47,7 @@ impl SealedFor {
             Self::Key => "claviger/key/1",
             Self::McpSession => "claviger/mcp-session/1",
             Self::Registration => "claviger/registration/1",
+            Self::Revocation => "claviger/revocation/1",
             Self::SignIn => "claviger/sign-in/1",
         }
     }

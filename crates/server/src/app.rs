@@ -6,6 +6,7 @@ use std::sync::Arc;
 use claviger_broker::{Broker, VaultError};
 use claviger_config::Config;
 use claviger_crypto::{Secret, TokenKind, base64url_encode, kind_of, mint};
+use claviger_egress::Egress;
 use claviger_guard::{Guard, GuardSettings};
 use claviger_model::TenantId;
 use claviger_ports::{Clock, Entropy, Tasks};
@@ -40,6 +41,7 @@ pub(crate) struct App {
     pub(crate) landing: Arc<Landing>,
     pub(crate) web: Arc<Web>,
     pub(crate) tasks: Arc<TrackedTasks>,
+    egress: Arc<Egress>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     /// The gateway's own address, where it has one.
@@ -104,6 +106,7 @@ impl App {
             landing,
             web,
             tasks: doors.tasks,
+            egress: doors.egress,
             clock,
             entropy,
             base,
@@ -118,9 +121,18 @@ impl App {
         Ok(app)
     }
 
+    /// Reads the servers anew. Where one is gone or another one now, kept connections go too: one
+    /// that was made under old settings serves no request under new ones (G6).
+    pub(crate) async fn reload_servers(&self) -> Result<(), StoreError> {
+        if self.catalogue.reload(&*self.store).await? {
+            self.egress.close_idle();
+        }
+        Ok(())
+    }
+
     /// Reads anew what is kept in memory.
     pub(crate) async fn reload(&self) -> Result<(), StoreError> {
-        self.catalogue.reload(&*self.store).await?;
+        self.reload_servers().await?;
         self.api_tokens.reload().await?;
         if let Some(row) = self.store.installation().find_installation().await? {
             self.broker.set_installation(&row);

@@ -14,11 +14,11 @@ pub(crate) struct MemoryCatalogue {
 }
 
 impl MemoryCatalogue {
-    /// Reads the servers anew.
-    pub(crate) async fn reload(&self, store: &dyn Store) -> Result<(), StoreError> {
+    /// Reads the servers anew; says whether any that was known is gone, or is another one now.
+    pub(crate) async fn reload(&self, store: &dyn Store) -> Result<bool, StoreError> {
         let tenant = TenantId::default_tenant();
         let rows = store.tenant(&tenant).list_servers().await?;
-        let servers = rows
+        let servers: HashMap<_, _> = rows
             .into_iter()
             .map(|server| {
                 (
@@ -27,8 +27,12 @@ impl MemoryCatalogue {
                 )
             })
             .collect();
+        let known = self.servers.load_full();
+        let is_changed = known
+            .iter()
+            .any(|(name, server)| servers.get(name) != Some(server));
         self.servers.store(Arc::new(servers));
-        Ok(())
+        Ok(is_changed)
     }
 
     /// How many there are.

@@ -25,7 +25,7 @@ pub(crate) struct Doors {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) tasks: Arc<TrackedTasks>,
-    egress: Arc<Egress>,
+    pub(crate) egress: Arc<Egress>,
 }
 
 // === impl Doors ===

@@ -90,7 +90,7 @@ impl App {
             self.api_tokens.reload().await?;
         }
         if !servers.is_empty() {
-            self.catalogue.reload(&*self.store).await?;
+            self.reload_servers().await?;
         }
         // After the catalogue: what is read in between is read for the server as it is now.
         for server in servers {

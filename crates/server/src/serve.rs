@@ -213,6 +213,8 @@ fn look_after(app: &Arc<App>, config: &Config, stop: &CancellationToken) {
         stop.clone().cancelled_owned(),
     );
     app.tasks.spawn("sweep", Box::pin(sweeping));
+    let revoking = app.broker.clone().drive_revocations();
+    app.tasks.spawn("revocations", Box::pin(revoking));
 }
 
 fn routes(app: &Arc<App>, config: &Config) -> Router {

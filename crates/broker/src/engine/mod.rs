@@ -19,7 +19,6 @@ mod prepare;
 mod probe;
 mod registrations;
 mod renew;
-mod revoke;
 
 impl Inner {
     /// Runs an errand to its end; every event is told when it happened.

@@ -7,7 +7,7 @@ use claviger_client::{
     Tokens as Obtained, choose_scopes_for, client_credentials,
 };
 use claviger_model::{
-    Connection, Credential, CredentialKey, Grant, OauthSettings, RegistrationId, Server,
+    Connection, Credential, CredentialKey, Grant, OauthSettings, Reason, RegistrationId, Server,
 };
 use claviger_wire::ScopeSet;
 
@@ -25,12 +25,15 @@ use crate::{Act, HoldError, Note};
 impl Inner {
     /// Obtains and stores a credential for ourselves; the lease is held.
     pub(crate) async fn obtain_now(
-        &self,
+        self: &Arc<Self>,
         server: &Server,
         settings: &OauthSettings,
         key: &CredentialKey,
         before: Option<&Held>,
     ) -> Result<Landed, HoldError> {
+        if !self.is_still(server).await? {
+            return Ok(CHANGED);
+        }
         let connection = self.connection(key).await?;
         let challenge = connection
             .as_ref()
@@ -103,7 +106,7 @@ impl Inner {
     }
 
     async fn keep_own(
-        &self,
+        self: &Arc<Self>,
         server: &Server,
         key: &CredentialKey,
         discovered: &Discovered,
@@ -142,11 +145,24 @@ impl Inner {
         let note = note.with("grant", "client_credentials");
         self.replace(server, &mut row, &tokens, &connection, &note)
             .await?;
+        // G6: a change before the write above did not see it, and one after it ends it.
+        if !self.is_still(server).await? {
+            let owing = self.owing(server, &row).await?;
+            let ended = self.ended_connection(key, Reason::SettingsChanged);
+            self.give_up(&row, &ended, &owing).await?;
+            self.at_issuers(vec![owing]).await;
+            return Ok(CHANGED);
+        }
         let held = self.held(row, &tokens)?;
         self.cache.keep(key, Some(Arc::clone(&held)), epoch);
         Ok(Landed::Fresh(held))
     }
 }
+
+/// The settings were changed while a credential was obtained under the old ones.
+const CHANGED: Landed = Landed::Unreachable {
+    retry_after_s: Some(1),
+};
 
 struct Own {
     registration: RegistrationId,

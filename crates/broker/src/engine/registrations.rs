@@ -237,10 +237,18 @@ impl Inner {
             secrets.client_secret = secret.or(secrets.client_secret);
             private_key = key;
         }
+        let auth_method = AuthMethod::parse(&row.auth_method).unwrap_or(AuthMethod::None);
         Ok(ClientInformation {
+            auth_method: match (auth_method, &secrets.client_secret, &private_key) {
+                // The operator set a key instead of the secret since, or the other way round.
+                (AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost, None, Some(_)) => {
+                    AuthMethod::PrivateKeyJwt
+                }
+                (AuthMethod::PrivateKeyJwt, Some(_), None) => AuthMethod::ClientSecretBasic,
+                (method, ..) => method,
+            },
             secret: secrets.client_secret,
             private_key,
-            auth_method: AuthMethod::parse(&row.auth_method).unwrap_or(AuthMethod::None),
             redirect_uri: row.redirect_uri.clone(),
             secret_expires_at: row.secret_expires_at,
             // As it was sealed: whoever writes the database must not have the token sent elsewhere.

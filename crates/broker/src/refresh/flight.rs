@@ -137,7 +137,9 @@ impl Flight {
             return Ok(Landed::Ended(self.why_gone().await?));
         };
         let tokens = inner.unseal(&self.server, &held.row).await?;
-        let intent = Intent::declare(inner, &self.key).await?;
+        let Some(intent) = Intent::declare(inner, &self.server, &held.row).await? else {
+            return self.winner().await;
+        };
         failpoint_in_task!("refresh.after_intent");
         let answer = inner
             .redeem_refresh(
@@ -248,9 +250,11 @@ impl Flight {
         tokens: &Tokens,
     ) -> Result<Option<Landed>, HoldError> {
         let (inner, reason) = (&self.inner, self.why_gone().await?);
-        if reason == Reason::Disconnected {
+        // G6: what was obtained under other settings is of no use under these.
+        if matches!(reason, Reason::Disconnected | Reason::SettingsChanged) {
             // It must not live on at the issuer.
-            inner.revoke(&self.server, row, tokens).await;
+            let at_issuer = inner.give_back_sealed(&self.server, row).await;
+            tracing::info!(server = %self.server.slug, ?at_issuer, "what a refresh brought was not kept");
             return Ok(Some(Landed::Ended(reason)));
         }
         row.version = 1;

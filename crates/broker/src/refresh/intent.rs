@@ -4,7 +4,7 @@
 //! next sends the same token once more; if the issuer then refuses it, the rotation was lost on
 //! its way, and the person is told so instead of a plain refusal (`ambiguous_rotation`, F02, F03).
 
-use claviger_model::{Connection, CredentialKey, Reason, Standing};
+use claviger_model::{Connection, Credential, CredentialKey, Reason, Server, Standing};
 use claviger_store::StoreError;
 
 use crate::broker::Inner;
@@ -17,12 +17,18 @@ pub(super) struct Intent {
 
 impl Intent {
     /// Writes it, and says whether one was there already. Every end of a renewal but a lost answer
-    /// takes it back: a new token by the connection that is written with it.
-    pub(super) async fn declare(inner: &Inner, key: &CredentialKey) -> Result<Self, StoreError> {
+    /// takes it back: a new token by the connection that is written with it. Nothing, if the
+    /// credential ended meanwhile: then its token must not be sent.
+    pub(super) async fn declare(
+        inner: &Inner,
+        server: &Server,
+        sent: &Credential,
+    ) -> Result<Option<Self>, StoreError> {
+        let key = &sent.key;
         let known = inner.connection(key).await?;
         let reason = known.as_ref().and_then(|connection| connection.reason);
         if reason == Some(Reason::AmbiguousRotation) {
-            return Ok(Self { was_left: true });
+            return Ok(Some(Self { was_left: true }));
         }
         // Another standing says more than this would; the memory of this process has to do then.
         let is_plain = known
@@ -30,8 +36,15 @@ impl Intent {
             .is_none_or(|connection| connection.standing == Standing::Connected);
         if is_plain {
             write(inner, key, Some(Reason::AmbiguousRotation)).await?;
+            // Whoever ended it between our look and our write said why, and we wrote over it.
+            // Without this, what the refresh brings would be taken for the successor of a token
+            // that was refused, and put back.
+            let stored = inner.rows(key).find_credential(key).await?;
+            if stored.is_none_or(|stored| stored.fingerprint != sent.fingerprint) {
+                return undo(inner, server, key).await.map(|()| None);
+            }
         }
-        Ok(Self { was_left: false })
+        Ok(Some(Self { was_left: false }))
     }
 
     /// Nothing was sent, or its answer is known: the token is as good as it was.
@@ -44,6 +57,24 @@ impl Intent {
             tracing::debug!(%error, "could not take an intent back");
         }
     }
+}
+
+/// Says again what whoever ended the credential said, as far as that can be told.
+async fn undo(inner: &Inner, server: &Server, key: &CredentialKey) -> Result<(), StoreError> {
+    let rows = inner.rows(key);
+    let reason = if inner.is_still(server).await? {
+        Reason::Disconnected
+    } else {
+        Reason::SettingsChanged
+    };
+    if rows.find_credential(key).await?.is_some() {
+        return write(inner, key, None).await;
+    }
+    if rows.find_server_by_id(&key.server).await?.is_none() {
+        return Ok(());
+    }
+    rows.update_connection(&inner.ended_connection(key, reason))
+        .await
 }
 
 async fn write(

@@ -18,6 +18,7 @@ use crate::refresh::{Landed, Seen};
 use crate::serve::Chain;
 use crate::standing::asks_for_more;
 use crate::step::StepSink;
+use crate::terms::Terms;
 use crate::{Broker, HoldError, Link};
 
 /// How a sign-in is begun.
@@ -86,6 +87,9 @@ pub enum BeginError {
         /// What to do.
         hint: String,
     },
+    /// The server is disabled (K11).
+    #[error("the server is switched off")]
+    SwitchedOff,
     /// The issuer does not answer.
     #[error("the issuer cannot be reached")]
     Unreachable,
@@ -105,6 +109,7 @@ impl BeginError {
             Self::InFlight { .. } => "sign_in_in_flight",
             Self::Look(source) => source.code(),
             Self::Misconfigured { .. } => "misconfigured",
+            Self::SwitchedOff => "server_disabled",
             Self::Unreachable => "unreachable",
         }
     }
@@ -113,7 +118,7 @@ impl BeginError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Hold { source } => source.fault(),
-            Self::InFlight { .. } => Fault::Caller,
+            Self::InFlight { .. } | Self::SwitchedOff => Fault::Caller,
             Self::Look(source) => source.fault(),
             Self::Held | Self::Misconfigured { .. } => Fault::Operator,
             Self::Unreachable => Fault::Peer,
@@ -168,6 +173,9 @@ impl Broker {
         let Auth::Oauth(settings) = &server.auth else {
             return Ok(Begun::NoSignIn);
         };
+        if !server.enabled {
+            return Err(BeginError::SwitchedOff);
+        }
         let inner = &self.inner;
         let key = key_of(server, user);
         self.make_way(&key, begin.start_over).await?;
@@ -285,6 +293,7 @@ impl Inner {
             challenged: challenge
                 .filter(|challenge| challenge.insufficient_scope)
                 .and_then(|challenge| challenge.scope),
+            terms: Terms::of(server),
         };
         let sealed = record.seal(self, server, key, &id).await?;
         let sign_in = SignIn {

@@ -15,6 +15,7 @@ use super::flight_record::FlightRecord;
 use super::redeemed::Redeemed;
 use crate::broker::{Inner, key_of};
 use crate::serve::Chain;
+use crate::terms::Terms;
 use crate::{Broker, HoldError};
 
 /// What became of a callback.
@@ -246,6 +247,12 @@ async fn prove(
         tracing::error!(error = %Chain(&error), "a sign-in in flight cannot be opened");
         failed("the sign-in cannot be read back; start it again")
     })?;
+    // G6: what was begun under other settings brings nothing that is wanted under these.
+    if !record.terms.hold_under(&Terms::of(server)) {
+        return Err(failed(
+            "the server's settings were changed meanwhile; start it again",
+        ));
+    }
     // A056, A075: the browser that comes back must be the one that went.
     if let Some(expected) = &record.binding {
         let given = binding.map(|cookie| inner.parts.vault.mark("sign-in-cookie", &cookie));

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::HoldError;
 use crate::broker::{Inner, origin_of};
+use crate::terms::Terms;
 
 /// Everything the callback needs, wherever it arrives (C-51, N14).
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub(crate) struct FlightRecord {
     pub(crate) registration: RegistrationId,
     /// What the server asked for in a challenge, if that is why.
     pub(crate) challenged: Option<ScopeSet>,
+    /// The server's settings it was begun under; under others it brings nothing (G6).
+    pub(crate) terms: Terms,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -31,6 +34,7 @@ struct FlightRecordV1<'a> {
     binding: Option<String>,
     registration: RegistrationId,
     challenged: Option<ScopeSet>,
+    terms: Terms,
 }
 
 impl FlightRecord {
@@ -47,6 +51,7 @@ impl FlightRecord {
             binding: self.binding.as_deref().map(base64_encode),
             registration: self.registration.clone(),
             challenged: self.challenged.clone(),
+            terms: self.terms.clone(),
         });
         let plain = Zeroizing::new(plain.map_err(shape)?);
         let context = context(server, key, id);
@@ -79,6 +84,7 @@ impl FlightRecord {
                 .map(|text| base64_decode(text).unwrap_or_default()),
             registration: read.registration,
             challenged: read.challenged,
+            terms: read.terms,
         })
     }
 }

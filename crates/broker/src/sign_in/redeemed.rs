@@ -41,7 +41,7 @@ struct Obtained {
 impl Inner {
     /// Redeems, stores, and only then says that it worked (K7, A124).
     pub(super) async fn redeem(
-        &self,
+        self: &Arc<Self>,
         server: &Server,
         sign_in: &SignIn,
         record: &FlightRecord,
@@ -119,7 +119,7 @@ impl Inner {
     /// given up while its code was redeemed stores nothing, and what it brought does not live on at
     /// the issuer.
     async fn keep_or_revoke(
-        &self,
+        self: &Arc<Self>,
         server: &Server,
         sign_in: &SignIn,
         record: &FlightRecord,
@@ -143,14 +143,14 @@ impl Inner {
             tokens,
             client,
         } = obtained;
-        let revoked = self.revoke_as(server, &row, &tokens, client).await;
+        let revoked = self.give_back(server, &row, &tokens, client).await;
         tracing::info!(server = %server.slug, ?revoked, "what a sign-in brought was not kept");
         Redeemed::Open(ended)
     }
 
     /// `None`: the sign-in had been ended, and nothing was written.
     async fn keep_tokens(
-        &self,
+        self: &Arc<Self>,
         server: &Server,
         sign_in: &SignIn,
         record: &FlightRecord,

@@ -6,6 +6,7 @@ use claviger_store::{SealedRow, TenantStore};
 
 use crate::broker::{Inner, credential_context};
 use crate::engine::registration_context;
+use crate::owed::revocation_context;
 use crate::serve::{Setting, setting_context};
 use crate::sign_in::flight_context;
 use crate::{HoldError, VaultError};
@@ -35,6 +36,10 @@ impl Inner {
                 };
                 let context = registration_context(&server, row);
                 row.sealed = self.again(&row.tenant, &context, &row.sealed).await?;
+            }
+            SealedRow::Revocation(row) => {
+                let context = revocation_context(row);
+                row.sealed = self.again(&row.key.tenant, &context, &row.sealed).await?;
             }
             SealedRow::Server(server) => self.reseal_settings(server).await?,
             SealedRow::SignIn(row) => {

@@ -16,6 +16,8 @@ mod nodes;
 #[cfg(test)]
 mod own;
 #[cfg(test)]
+mod purge;
+#[cfg(test)]
 mod races;
 #[cfg(test)]
 mod refresh;
@@ -27,6 +29,8 @@ mod registrations;
 mod repair;
 #[cfg(test)]
 mod restored;
+#[cfg(test)]
+mod revocations;
 #[cfg(test)]
 mod sign_in;
 #[cfg(test)]

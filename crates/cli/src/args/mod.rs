@@ -12,7 +12,9 @@ pub(crate) use demo::DemoArgs;
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use keys::{KeysCommand, KeysListArgs, KeysNewArgs, KeysRotateArgs, KeysVerifyArgs};
 pub(crate) use serve::ServeArgs;
-pub(crate) use server::{AddArgs, GrantArg, ListArgs, ServerCommand, SlugArgs};
+pub(crate) use server::{
+    AddArgs, AuthArg, GrantArg, ListArgs, RemoveArgs, ServerCommand, SetArgs, SlugArgs,
+};
 pub(crate) use sign_in::{LoginArgs, StatusArgs};
 pub(crate) use store::{StoreCheckArgs, StoreCommand, StoreCopyArgs, StoreMigrateArgs};
 
@@ -91,7 +93,7 @@ pub(crate) enum Command {
     /// start makes the data directory, the database, a key file and a local API token in a file.
     /// Nothing has to be configured.
     Serve(ServeArgs),
-    /// Add, list, show and remove the MCP servers behind the gateway
+    /// Add, list, show, change and remove the MCP servers behind the gateway
     #[command(subcommand)]
     Server(ServerCommand),
     /// Sign in to a server
@@ -100,6 +102,9 @@ pub(crate) enum Command {
     /// in already, it says so and does nothing.
     Login(LoginArgs),
     /// Sign out of a server: here first, then at its issuer
+    ///
+    /// Waits a few seconds for the issuer. What it does not confirm is tried again until it does,
+    /// by `claviger serve`; `claviger status --revocations` lists it.
     Logout(SlugArgs),
     /// Say how you stand with one server or with all
     ///

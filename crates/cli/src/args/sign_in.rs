@@ -33,6 +33,9 @@ pub(crate) struct StatusArgs {
     /// The server's name; all servers if absent
     #[arg(value_name = "SERVER", value_parser = Slug::parse)]
     pub(crate) slug: Option<Slug>,
+    /// List what issuers have not yet confirmed to be revoked, and when they are asked again
+    #[arg(long, conflicts_with = "slug")]
+    pub(crate) revocations: bool,
     #[command(flatten)]
     pub(crate) output: Output,
 }

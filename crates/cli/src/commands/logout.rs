@@ -30,9 +30,13 @@ pub(crate) async fn run(args: SlugArgs, ctx: &Context<'_>) -> Outcome {
 /// How the two ends went.
 pub(crate) fn report(view: &LogoutView, ctx: &Context<'_>) {
     let here = if view.ended_here {
+        let whose = match view.user.as_str() {
+            OWNER => "the".to_owned(),
+            user => format!("{user}'s"),
+        };
         Text::new()
             .good("✓ here")
-            .plain("       the credential is gone")
+            .plain(format!("       {whose} credential is gone"))
     } else {
         Text::new()
             .dim("· here")
@@ -45,6 +49,9 @@ pub(crate) fn report(view: &LogoutView, ctx: &Context<'_>) {
             let why = "  not offered: the issuer has no revocation; its token ends by itself";
             Text::new().warn("! at issuer").plain(why)
         }
+        "pending" => Text::new()
+            .warn("! at issuer")
+            .plain("  pending, tried again until it confirms"),
         "nothing_to_revoke" => Text::new().dim("· at issuer").plain("  nothing to revoke"),
         other => Text::new().bad("✗ at issuer").plain("  ").plain(other),
     };
@@ -54,3 +61,6 @@ pub(crate) fn report(view: &LogoutView, ctx: &Context<'_>) {
     };
     ctx.printer.out(&at_issuer);
 }
+
+/// Whoever has the command line.
+const OWNER: &str = "owner";

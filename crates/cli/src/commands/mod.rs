@@ -48,6 +48,7 @@ pub(crate) async fn run(command: Command, ctx: &Context<'_>) -> Outcome {
         Command::Server(ServerCommand::Add(args)) => server::add::run(*args, ctx).await,
         Command::Server(ServerCommand::List(args)) => server::list::run(args, ctx).await,
         Command::Server(ServerCommand::Remove(args)) => server::remove::run(args, ctx).await,
+        Command::Server(ServerCommand::Set(args)) => server::set::run(*args, ctx).await,
         Command::Server(ServerCommand::Show(args)) => server::show::run(args, ctx).await,
         Command::Status(args) => status::run(args, ctx).await,
         Command::Store(StoreCommand::Check(args)) => Box::pin(store::check::run(args, ctx)).await,
@@ -81,9 +82,9 @@ impl Command {
             Self::Serve(args) => args.output.json,
             Self::Server(ServerCommand::Add(args)) => args.output.json,
             Self::Server(ServerCommand::List(args)) => args.output.json,
-            Self::Server(ServerCommand::Remove(args) | ServerCommand::Show(args)) => {
-                args.output.json
-            }
+            Self::Server(ServerCommand::Remove(args)) => args.output.json,
+            Self::Server(ServerCommand::Set(args)) => args.output.json,
+            Self::Server(ServerCommand::Show(args)) => args.output.json,
             Self::Status(args) => args.output.json,
             Self::Store(StoreCommand::Check(args)) => args.output.json,
             Self::Store(StoreCommand::Copy(args)) => args.output.json,

@@ -1,6 +1,8 @@
 //! Commands that only show what the gateway says.
 
-use claviger_admin_api::{ConnectionView, Line, LogoutView, ProblemKind, StepStatus, StepView};
+use claviger_admin_api::{
+    ConnectionView, Line, LogoutView, ProblemKind, RevocationView, StepStatus, StepView,
+};
 
 use crate::testing::{Bench, Fake, problem, server_view};
 
@@ -14,6 +16,7 @@ fn connection(server: &str, standing: &str, expires_in_s: Option<i64>) -> Line {
         expires_at: None,
         expires_in_s,
         is_refreshable: expires_in_s.is_some_and(|seconds| seconds > 1000),
+        pending_revocations: 0,
         hint: (standing == "needs_sign_in").then(|| format!("claviger login {server}")),
     })
 }
@@ -69,6 +72,12 @@ async fn k10_a_sign_out_tells_both_halves() {
         (true, "not_offered", "✓ here", "! at issuer  not offered"),
         (true, "failed", "✓ here", "✗ at issuer  failed: it was down"),
         (
+            true,
+            "pending",
+            "✓ here",
+            "! at issuer  pending, tried again",
+        ),
+        (
             false,
             "nothing_to_revoke",
             "· here       there was no",
@@ -77,6 +86,7 @@ async fn k10_a_sign_out_tells_both_halves() {
     ] {
         let view = LogoutView {
             server: "linear".to_owned(),
+            user: "owner".to_owned(),
             ended_here,
             at_issuer: at_issuer.to_owned(),
             message: (at_issuer == "failed").then(|| "it was down".to_owned()),
@@ -97,6 +107,58 @@ async fn k10_a_sign_out_tells_both_halves() {
                 .contains(at_issuer)
         );
     }
+}
+
+#[tokio::test]
+async fn a139_what_is_owed_to_issuers_is_shown_until_they_confirm() {
+    let lines = vec![
+        connection("linear", "connected", Some(3600)),
+        Line::PendingRevocations { pending: 2 },
+        Line::Done,
+    ];
+    let bench = Bench::new(Fake::saying(lines));
+    let ran = bench.run(&["status"]).await;
+    assert!(
+        ran.out
+            .ends_with("! revocations  2 revocations are not confirmed by their issuers yet\n"),
+        "{}",
+        ran.out
+    );
+    assert_eq!(ran.err, "next: claviger status --revocations\n");
+    let ran = bench.run(&["status", "--json"]).await;
+    assert!(
+        ran.out
+            .ends_with("{\"line\":\"pending_revocations\",\"pending\":2}\n")
+    );
+
+    let view = RevocationView {
+        id: "r1".to_owned(),
+        server: "gone".to_owned(),
+        user: "owner".to_owned(),
+        issuer: "https://issuer.example".to_owned(),
+        attempts: 3,
+        next_at: "2026-11-21T10:00:00Z".to_owned(),
+        next_in_s: 40,
+        last_failure: Some("no answer in time".to_owned()),
+        created_at: "2026-11-21T09:00:00Z".to_owned(),
+    };
+    let bench = Bench::new(Fake::saying(vec![Line::Revocation(view), Line::Done]));
+    let words = ["status", "--revocations"];
+    let ran = bench.run(&words).await;
+    assert_eq!(
+        ran.out,
+        "\
+SERVER  USER   ISSUER                  TRIES  NEXT     LAST FAILURE
+gone    owner  https://issuer.example  3      in 40 s  no answer in time
+"
+    );
+    let ran = bench.run(&["status", "--revocations", "--json"]).await;
+    assert!(ran.out.contains("\"attempts\":3"), "{}", ran.out);
+    let ran = Bench::new(Fake::saying(vec![Line::Done])).run(&words).await;
+    assert_eq!(
+        (ran.out.as_str(), ran.err.as_str()),
+        ("", "✓ every issuer has confirmed\n")
+    );
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Revocation at the issuer: RFC 7009.
 
-use claviger_client::{Revoke, revoke};
+use claviger_client::{Revocation, Revoke, RevokeError, Revoked, revoke};
 use claviger_crypto::Secret;
 use claviger_ports::FetchError;
 use http::Method;
@@ -21,16 +21,19 @@ fn both() -> Revoke {
     }
 }
 
+fn tokens(world: &World) -> Vec<String> {
+    let seen = world.seen();
+    seen.iter()
+        .map(|seen| seen.field("token").unwrap())
+        .collect()
+}
+
 #[test]
 fn the_refresh_token_goes_first() {
     let world = World::new().post(REVOKE, 200, &json!({}));
-    assert!(world.run(&mut revoke(both())).is_complete());
-    let tokens: Vec<_> = world
-        .seen()
-        .iter()
-        .map(|seen| seen.field("token").unwrap())
-        .collect();
-    assert_eq!(tokens, ["rt", "at"]);
+    let end = world.run(&mut revoke(both()));
+    assert!(end.is_complete() && end.is_confirmed());
+    assert_eq!(tokens(&world), ["rt", "at"]);
     assert_eq!(
         world.seen()[0].field("token_type_hint").as_deref(),
         Some("refresh_token")
@@ -42,12 +45,62 @@ fn the_refresh_token_goes_first() {
 }
 
 #[test]
-fn what_does_not_work_is_said_and_the_other_is_tried() {
+fn an_issuer_that_does_not_answer_is_not_asked_twice() {
     let world = World::new()
         .fail(Method::POST, REVOKE, FetchError::Timeout)
         .post(REVOKE, 200, &json!({}));
     let end = world.run(&mut revoke(both()));
-    assert_eq!((end.refresh_token, end.access_token), (false, true));
+    let expected = Revocation {
+        refresh_token: Revoked::Refused(RevokeError::Unreachable(FetchError::Timeout)),
+        access_token: Revoked::Unasked,
+    };
+    assert_eq!(end, expected);
+    assert!(!end.is_complete());
+    assert_eq!(tokens(&world), ["rt"]);
+}
+
+#[test]
+fn an_issuer_that_ends_no_refresh_tokens_is_given_the_access_token() {
+    let world = World::new()
+        .post(REVOKE, 400, &json!({"error": "unsupported_token_type"}))
+        .post(REVOKE, 200, &json!({}));
+    let end = world.run(&mut revoke(both()));
+    assert_eq!(
+        (&end.refresh_token, &end.access_token),
+        (&Revoked::NotSupported, &Revoked::Confirmed)
+    );
+    assert!(end.is_complete());
+}
+
+#[test]
+fn answers_mean_what_rfc_7009_says() {
+    let status = |status| {
+        Revoked::Refused(RevokeError::Status {
+            status,
+            retry_after: None,
+        })
+    };
+    for (code, body, expected) in [
+        (400, json!({"error": "invalid_token"}), Revoked::Confirmed),
+        (400, json!({"error": "invalid_request"}), status(400)),
+        (
+            400,
+            json!({"error": "invalid_client"}),
+            Revoked::Refused(RevokeError::ClientRefused),
+        ),
+        (401, json!({}), Revoked::Refused(RevokeError::ClientRefused)),
+        (404, json!({}), status(404)),
+        (500, json!({"error": "invalid_token"}), status(500)),
+        (503, json!({}), status(503)),
+    ] {
+        let input = Revoke {
+            access_token: None,
+            ..both()
+        };
+        let world = World::new().post(REVOKE, code, &body);
+        let end = world.run(&mut revoke(input));
+        assert_eq!(end.refresh_token, expected, "{code} {body}");
+    }
 }
 
 #[test]

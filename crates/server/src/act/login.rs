@@ -1,7 +1,9 @@
 //! Signing in and out.
 
 use claviger_admin_api::{Line, LogoutView, ProblemKind, SignInEnded, SignInStarted};
-use claviger_broker::{AtIssuer, Begin, BeginError, Begun, Broker, Completed, Disconnected, Ended};
+use claviger_broker::{
+    AtIssuer, Begin, BeginError, Begun, Broker, Completed, Disconnected, Ended, EndedCredential,
+};
 use claviger_model::{Outcome, Server, ServerId, SignInId, Standing, TenantId};
 use url::Url;
 
@@ -132,17 +134,34 @@ pub(super) async fn logout(app: &App, slug: &str, sink: Sink<'_>) -> Done {
 }
 
 pub(super) fn logout_view(slug: &str, ended: Disconnected) -> LogoutView {
-    let (at_issuer, message) = match ended.at_issuer {
-        AtIssuer::Failed(message) => ("failed", Some(message)),
-        AtIssuer::NotOffered => ("not_offered", None),
-        AtIssuer::NothingToRevoke => ("nothing_to_revoke", None),
-        AtIssuer::Revoked => ("revoked", None),
-    };
+    let (at_issuer, message) = at_issuer_words(ended.at_issuer);
     LogoutView {
         server: slug.to_owned(),
+        user: owner().to_string(),
         ended_here: ended.ended_here,
         at_issuer: at_issuer.to_owned(),
         message,
+    }
+}
+
+pub(super) fn ended_credential_view(slug: &str, ended: EndedCredential) -> LogoutView {
+    let (at_issuer, message) = at_issuer_words(ended.at_issuer);
+    LogoutView {
+        server: slug.to_owned(),
+        user: ended.user.to_string(),
+        ended_here: true,
+        at_issuer: at_issuer.to_owned(),
+        message,
+    }
+}
+
+fn at_issuer_words(at_issuer: AtIssuer) -> (&'static str, Option<String>) {
+    match at_issuer {
+        AtIssuer::Failed(message) => ("failed", Some(message)),
+        AtIssuer::NotOffered => ("not_offered", None),
+        AtIssuer::NothingToRevoke => ("nothing_to_revoke", None),
+        AtIssuer::Pending(message) => ("pending", Some(message)),
+        AtIssuer::Revoked => ("revoked", None),
     }
 }
 
@@ -194,6 +213,12 @@ fn begin_problem(server: &Server, error: &BeginError) -> Refused {
             "finish it in the browser, or start over with `claviger login {} --force`",
             server.slug
         ),
+        BeginError::SwitchedOff => {
+            format!(
+                "switch it on with `claviger server set {} --enable`",
+                server.slug
+            )
+        }
         BeginError::Hold { .. } => "the log names the cause; check the data directory".to_owned(),
         other => other.hint().unwrap_or_else(|| {
             format!(

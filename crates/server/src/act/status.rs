@@ -2,13 +2,13 @@
 
 use claviger_admin_api::{Line, ProblemKind};
 use claviger_broker::{Look, LookError};
-use claviger_model::{Standing, TenantId};
+use claviger_model::{Revocation, Standing, TenantId};
 use url::Url;
 
 use super::{
     Done, Refused, Sink, find, hold_problem, kind_of, owner, problem, step_view, store_problem,
 };
-use crate::act::view::connection_view;
+use crate::act::view::{connection_view, revocation_view};
 use crate::app::App;
 
 /// F33: said beside every connection, since each of them is served for as long as it lasts.
@@ -24,19 +24,39 @@ pub(super) async fn status(app: &App, slug: Option<&str>, sink: Sink<'_>) -> Don
             .await
             .map_err(|error| store_problem(&error))?
     };
+    let owed = owed(app).await?;
+    let mut own = owed.clone();
+    own.retain(|row| row.key.user == owner());
     for server in servers {
         let status = app
             .broker
             .status(&server, &owner())
             .await
             .map_err(|error| hold_problem(&error))?;
-        let mut view = connection_view(&server, &status, app.clock.now());
+        let mut view = connection_view(&server, &status, &own, app.clock.now());
         if app.broker.is_held() && status.standing != Standing::NoSignIn {
             view.hint = Some(HELD.to_owned());
         }
         sink(Line::Connection(view));
     }
+    if slug.is_none() && !owed.is_empty() {
+        let pending = owed.len();
+        sink(Line::PendingRevocations { pending });
+    }
     Ok(())
+}
+
+/// A139: whatever an issuer has not confirmed is shown until it has.
+pub(super) async fn revocations(app: &App, sink: Sink<'_>) -> Done {
+    for row in owed(app).await? {
+        sink(Line::Revocation(revocation_view(&row, app.clock.now())));
+    }
+    Ok(())
+}
+
+async fn owed(app: &App) -> Result<Vec<Revocation>, Refused> {
+    let owed = app.broker.revocations(&TenantId::default_tenant()).await;
+    owed.map_err(|error| hold_problem(&error))
 }
 
 /// The engine, single-stepped: nothing is stored, nobody is signed in (N7).

@@ -1,8 +1,8 @@
 //! Rows as they may be shown.
 
-use claviger_admin_api::{ConnectionView, ServerView};
+use claviger_admin_api::{ConnectionView, RevocationView, ServerView};
 use claviger_broker::Status;
-use claviger_model::{Auth, Grant, Reason, Server, Standing, Timestamp};
+use claviger_model::{Auth, Grant, Reason, Revocation, Server, Standing, Timestamp};
 
 use crate::app::App;
 
@@ -27,6 +27,7 @@ pub(crate) fn server_view(app: &App, server: &Server, standing: Standing) -> Ser
             .unwrap_or_default(),
         sign_in: sign_in_word(&server.auth, standing).to_owned(),
         allow_private: server.allow_private,
+        enabled: server.enabled,
         has_client_secret: oauth.is_some_and(|settings| {
             settings.sealed_client_secret.is_some() || settings.sealed_private_key.is_some()
         }),
@@ -39,7 +40,12 @@ pub(crate) fn server_view(app: &App, server: &Server, standing: Standing) -> Ser
 }
 
 /// How a user stands with a server.
-pub(crate) fn connection_view(server: &Server, status: &Status, now: Timestamp) -> ConnectionView {
+pub(crate) fn connection_view(
+    server: &Server,
+    status: &Status,
+    owed: &[Revocation],
+    now: Timestamp,
+) -> ConnectionView {
     let held = status.credential.as_ref();
     ConnectionView {
         server: server.slug.to_string(),
@@ -61,7 +67,26 @@ pub(crate) fn connection_view(server: &Server, status: &Status, now: Timestamp) 
             .and_then(|held| held.expires_at)
             .map(|end| end.since(now)),
         is_refreshable: held.is_some_and(|held| held.is_refreshable),
+        pending_revocations: owed
+            .iter()
+            .filter(|row| row.key.server == server.id)
+            .count(),
         hint: hint(server, status),
+    }
+}
+
+/// What is owed to an issuer.
+pub(crate) fn revocation_view(row: &Revocation, now: Timestamp) -> RevocationView {
+    RevocationView {
+        id: row.id.to_string(),
+        server: row.server_name.clone(),
+        user: row.key.user.to_string(),
+        issuer: row.issuer.clone(),
+        attempts: row.attempts,
+        next_at: row.next_at.to_string(),
+        next_in_s: row.next_at.since(now),
+        last_failure: row.last_failure.clone(),
+        created_at: row.created_at.to_string(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Every act: how it goes well, and how it is refused, with a word for programs and a remedy.
 
-use claviger_admin_api::{AddServer, Line, ProblemKind, Request};
+use claviger_admin_api::{AddServer, Line, ProblemKind, Request, SetServer};
 use claviger_server::Gateway;
 use claviger_server::demo::play_browser;
 use serde_json::Value;
@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use crate::support::{Place, Upstream, act, approve, done, problem, slug};
 
-async fn bench() -> (Place, Upstream, Box<dyn Gateway>) {
+pub(crate) async fn bench() -> (Place, Upstream, Box<dyn Gateway>) {
     let (place, upstream) = (Place::new(), Upstream::start().await);
     let gateway = place.open().await;
     (place, upstream, gateway)
@@ -22,7 +22,7 @@ fn login(force: bool) -> Request {
 }
 
 /// Signs in; `person` gets the authorization URL and does what a person does.
-async fn sign_in(gateway: &dyn Gateway, person: impl AsyncFnOnce(String)) -> Vec<Line> {
+pub(crate) async fn sign_in(gateway: &dyn Gateway, person: impl AsyncFnOnce(String)) -> Vec<Line> {
     let (send, mut urls) = mpsc::unbounded_channel();
     let mut lines = Vec::new();
     let mut sink = |line: Line| {
@@ -37,7 +37,7 @@ async fn sign_in(gateway: &dyn Gateway, person: impl AsyncFnOnce(String)) -> Vec
     lines
 }
 
-fn ended(lines: &[Line]) -> (String, String) {
+pub(crate) fn ended(lines: &[Line]) -> (String, String) {
     let mut ends = lines.iter().filter_map(|line| match line {
         Line::SignInEnded(end) => Some((end.outcome.clone(), end.standing.clone())),
         _ => None,
@@ -48,7 +48,7 @@ fn ended(lines: &[Line]) -> (String, String) {
     end
 }
 
-async fn standing(gateway: &dyn Gateway) -> String {
+pub(crate) async fn standing(gateway: &dyn Gateway) -> String {
     let lines = done(act(gateway, Request::Status { slug: None }).await);
     match &lines[..] {
         [Line::Connection(view)] => view.standing.clone(),
@@ -78,7 +78,16 @@ async fn a_server_is_added_shown_listed_and_removed_with_its_grant() {
     assert_eq!(standing(&*gateway).await, "connected");
 
     // K10: revoked at the issuer before the row goes.
-    let lines = done(act(&*gateway, Request::RemoveServer { slug: slug("demo") }).await);
+    let lines = done(
+        act(
+            &*gateway,
+            Request::RemoveServer {
+                slug: slug("demo"),
+                yes: false,
+            },
+        )
+        .await,
+    );
     match &lines[..] {
         [Line::LoggedOut(view)] => assert_eq!(view.at_issuer, "revoked"),
         other => panic!("{other:?}"),
@@ -291,7 +300,14 @@ async fn acts_on_a_server_that_is_not_there_say_so() {
             force: false,
         },
         Request::Logout { slug: none() },
-        Request::RemoveServer { slug: none() },
+        Request::RemoveServer {
+            slug: none(),
+            yes: false,
+        },
+        Request::SetServer(Box::new(SetServer {
+            slug: none(),
+            ..SetServer::default()
+        })),
         Request::ShowServer { slug: none() },
         Request::Status { slug: Some(none()) },
     ];

@@ -37,7 +37,16 @@ async fn servers_that_another_process_adds_and_removes_are_followed() {
     upstream.add(&*beside, "demo").await;
     until(&running, "demo", |answer| answer.text.contains("/login/")).await;
 
-    done(act(&*beside, Request::RemoveServer { slug: slug("demo") }).await);
+    done(
+        act(
+            &*beside,
+            Request::RemoveServer {
+                slug: slug("demo"),
+                yes: false,
+            },
+        )
+        .await,
+    );
     let is_gone = |answer: &Answer| answer.status == StatusCode::NOT_FOUND;
     until(&running, "demo", is_gone).await;
     beside.close().await;

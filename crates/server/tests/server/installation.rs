@@ -132,6 +132,7 @@ async fn processes_that_start_at_once_agree_on_key_and_token() {
     for gateway in &gateways {
         // Each has its own memory, and only a server polls: this one reads the change now.
         let none = Request::RemoveServer {
+            yes: false,
             slug: "none".to_owned(),
         };
         act(&**gateway, none).await;

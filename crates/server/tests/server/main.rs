@@ -9,6 +9,7 @@
 )]
 
 mod acts;
+mod changes;
 mod ending;
 mod following;
 mod installation;

@@ -24,7 +24,10 @@ async fn everything(gateway: &dyn Gateway, name: &str) -> String {
         Request::Status { slug: Some(name()) },
         Request::CancelLogin { slug: name() },
         Request::Logout { slug: name() },
-        Request::RemoveServer { slug: name() },
+        Request::RemoveServer {
+            slug: name(),
+            yes: false,
+        },
     ] {
         all.push_str(&texts(&act(gateway, request).await));
     }

@@ -60,6 +60,10 @@ pub(crate) struct State {
     pub(crate) next: VecDeque<Answer>,
     /// Holds the answers of the token endpoint back.
     pub(crate) gate: Option<Gate>,
+    /// Answers of the revocation endpoint that come before anything else.
+    pub(crate) next_revocations: VecDeque<Answer>,
+    /// Holds the answers of the revocation endpoint back.
+    pub(crate) revocation_gate: Option<Gate>,
     /// Refresh tokens that were taken.
     pub(crate) redeemed: u32,
     /// Refresh tokens that came a second time.
@@ -111,6 +115,8 @@ impl Issuer {
                 forgot_clients: false,
                 next: VecDeque::new(),
                 gate: None,
+                next_revocations: VecDeque::new(),
+                revocation_gate: None,
                 redeemed: 0,
                 reused: 0,
                 obtained: 0,
@@ -134,6 +140,20 @@ impl Issuer {
 
     pub(crate) fn redeemed(&self) -> u32 {
         self.set(|state| state.redeemed)
+    }
+
+    /// What was revoked, by the kind of token, oldest first.
+    pub(crate) fn revoked(&self) -> Vec<String> {
+        let kind = |token: &String| {
+            let kind = token.trim_start_matches("canary~").split('/').next();
+            kind.unwrap_or_default().to_owned()
+        };
+        self.set(|state| state.revoked.iter().map(kind).collect())
+    }
+
+    /// How many refresh tokens are good.
+    pub(crate) fn live(&self) -> usize {
+        self.set(|state| state.live.len())
     }
 
     pub(crate) fn token_url(&self) -> String {
@@ -179,10 +199,19 @@ impl Issuer {
                 }
                 answer
             }
-            "/revoke" => self.set(|state| state.revoke(request)),
             _ if place.starts_with("/authorize?") => self.set(|state| state.page(request)),
             _ if place.starts_with("/register/") => {
                 self.set(|state| state.manage(&self.base, request))
+            }
+            "/revoke" => {
+                let (queued, gate) = self.set(|state| {
+                    let queued = state.next_revocations.pop_front();
+                    (queued, state.revocation_gate.clone())
+                });
+                if let Some(gate) = gate {
+                    gate.pass().await;
+                }
+                queued.unwrap_or_else(|| self.set(|state| state.revoke(request)))
             }
             _ => text_answer(404, &[], ""),
         })

@@ -3,4 +3,5 @@
 pub(crate) mod add;
 pub(crate) mod list;
 pub(crate) mod remove;
+pub(crate) mod set;
 pub(crate) mod show;

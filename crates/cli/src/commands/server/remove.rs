@@ -4,17 +4,18 @@ use claviger_admin_api::{Line, Request};
 use serde_json::json;
 
 use crate::act::act;
-use crate::args::SlugArgs;
+use crate::args::RemoveArgs;
 use crate::commands::{Outcome, logout};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::printer::Text;
 
 /// Removes a server and everything that hangs on it.
-pub(crate) async fn run(args: SlugArgs, ctx: &Context<'_>) -> Outcome {
+pub(crate) async fn run(args: RemoveArgs, ctx: &Context<'_>) -> Outcome {
     let slug = args.slug.as_str();
     let request = Request::RemoveServer {
         slug: slug.to_owned(),
+        yes: args.yes,
     };
     ctx.with_gateway(async |gateway| {
         act(gateway, request, |line| match line {

@@ -17,7 +17,8 @@ use crate::secret_file;
 
 /// Adds a server, shows every step of the look at it, and says what was found.
 pub(crate) async fn run(args: AddArgs, ctx: &Context<'_>) -> Outcome {
-    let allow_private = args.allow_private || ask_about_private(&args, ctx)?;
+    let allow_private =
+        args.allow_private || ask_about_private(args.slug.as_str(), &args.url, ctx)?;
     let slug = args.slug.as_str();
     let read = |path: &Option<_>| path.as_deref().map(secret_file::read).transpose();
     let request = Request::AddServer(Box::new(AddServer {
@@ -61,7 +62,7 @@ pub(crate) async fn run(args: AddArgs, ctx: &Context<'_>) -> Outcome {
 
 /// Headers as they were given. One with a secret in it belongs in a file: the command line can be
 /// seen by every user of the machine, and stays in the shell's history.
-fn headers(given: &[String]) -> Result<Vec<String>, CommandError> {
+pub(super) fn headers(given: &[String]) -> Result<Vec<String>, CommandError> {
     let mut headers = Vec::new();
     for header in given {
         match header.strip_prefix('@') {
@@ -81,8 +82,12 @@ fn headers(given: &[String]) -> Result<Vec<String>, CommandError> {
 
 /// A private address is dialled only if the person says so: a URL from somebody else must not make
 /// us talk to a machine behind the firewall.
-fn ask_about_private(args: &AddArgs, ctx: &Context<'_>) -> Result<bool, CommandError> {
-    let Ok(url) = Url::parse(&args.url) else {
+pub(super) fn ask_about_private(
+    slug: &str,
+    url: &str,
+    ctx: &Context<'_>,
+) -> Result<bool, CommandError> {
+    let Ok(url) = Url::parse(url) else {
         // The gateway says what is wrong with it.
         return Ok(false);
     };
@@ -96,7 +101,7 @@ fn ask_about_private(args: &AddArgs, ctx: &Context<'_>) -> Result<bool, CommandE
             format!("{host} is on this machine or in a private network"),
         )
         .with_hint("if you mean it, add --allow-private (it holds for this server's host only)")
-        .about(args.slug.as_str())
+        .about(slug)
     };
     if !ctx.person.is_there() {
         return Err(refused());

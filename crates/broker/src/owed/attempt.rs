@@ -1,0 +1,125 @@
+//! One try at the issuer.
+
+use core::time::Duration;
+
+use claviger_client::{Revoke, revoke};
+use claviger_model::{Revocation, Timestamp};
+
+use super::backoff::wait_s;
+use super::record::Owed;
+use crate::broker::Inner;
+use crate::disconnect::AtIssuer;
+use crate::restored::HELD;
+use crate::serve::Chain;
+
+/// How long one try may take; it ends before anybody else may begin one.
+const LONGEST: Duration = Duration::from_secs(25);
+
+/// For how long an access token of unknown life is taken to live, in seconds.
+const UNKNOWN_LIFE_S: i64 = 86_400;
+
+// === impl Inner ===
+
+impl Inner {
+    /// Sends a revocation that is ours to try, and writes what came of it.
+    pub(super) async fn try_revocation(&self, row: &Revocation) -> AtIssuer {
+        let tried = match Owed::open(self, row).await {
+            // F33: it may be the grant of the live installation.
+            _ if self.is_held() => Tried::not_yet(HELD),
+            Ok(owed) => self.send(row, owed).await,
+            Err(error) => {
+                tracing::error!(server = %row.server_name, issuer = %row.issuer, error = %Chain(&error), "a revocation cannot be opened");
+                Tried::not_yet("its sealed record cannot be opened; see the log")
+            }
+        };
+        match tried {
+            Tried::Over(at_issuer) => {
+                self.settle_revocation(row).await;
+                at_issuer
+            }
+            Tried::NotYet { why, asked } => {
+                self.postpone(row, &why, asked).await;
+                AtIssuer::Pending(why)
+            }
+        }
+    }
+
+    async fn send(&self, row: &Revocation, owed: Owed) -> Tried {
+        let now = self.parts.clock.now();
+        // RFC 7009 §2.1: an access token that ended by itself needs no revocation.
+        let access_until = owed
+            .access_until
+            .unwrap_or_else(|| row.created_at.plus(UNKNOWN_LIFE_S));
+        let reach = owed.reach();
+        let input = Revoke {
+            issuer: row.issuer.clone(),
+            revocation_endpoint: owed.endpoint,
+            client: owed.client,
+            refresh_token: owed.tokens.refresh,
+            access_token: Some(owed.tokens.access).filter(|_| now < access_until),
+            jtis: [self.parts.entropy.id_bytes(), self.parts.entropy.id_bytes()],
+        };
+        let mut unheard = |_step| {};
+        let mut errand = revoke(input);
+        let revoked = tokio::select! {
+            revoked = self.run(&mut errand, &reach, &mut unheard) => revoked,
+            () = self.parts.clock.sleep(LONGEST) => return Tried::not_yet("no answer in time"),
+        };
+        claviger_ports::failpoint_in_task!("revoke.after_send");
+        if let Some(error) = revoked.failure() {
+            return Tried::NotYet {
+                why: error.to_string(),
+                asked: error.retry_after(),
+            };
+        }
+        if revoked.is_confirmed() {
+            tracing::info!(server = %row.server_name, issuer = %row.issuer, "the issuer confirmed a revocation");
+            return Tried::Over(AtIssuer::Revoked);
+        }
+        if access_until <= now {
+            return Tried::Over(AtIssuer::NothingToRevoke);
+        }
+        // It answers, and says that it does no such thing: asking again would change nothing.
+        tracing::warn!(server = %row.server_name, issuer = %row.issuer, "the issuer revokes no tokens of these kinds");
+        Tried::Over(AtIssuer::NotOffered)
+    }
+
+    async fn settle_revocation(&self, row: &Revocation) {
+        let rows = self.rows(&row.key);
+        if let Err(error) = rows.delete_revocation(&row.id).await {
+            // It is tried once more then, and the issuer says that it knows no such token.
+            tracing::warn!(error = %Chain(&error), "a revocation stays on the queue although it is done");
+        }
+    }
+
+    async fn postpone(&self, row: &Revocation, why: &str, asked: Option<Duration>) {
+        let mut random = [0; 2];
+        self.parts.entropy.fill(&mut random);
+        let now: Timestamp = self.parts.clock.now();
+        let next_at = now.plus(wait_s(row.attempts, asked, random));
+        tracing::warn!(server = %row.server_name, issuer = %row.issuer, attempts = row.attempts, %next_at, why, "a revocation is still owed");
+        let rows = self.rows(&row.key);
+        if let Err(error) = rows.postpone_revocation(&row.id, next_at, why).await {
+            tracing::warn!(error = %Chain(&error), "the failure of a revocation could not be written");
+        }
+    }
+}
+
+enum Tried {
+    NotYet {
+        why: String,
+        asked: Option<Duration>,
+    },
+    Over(AtIssuer),
+}
+
+// === impl Tried ===
+
+impl Tried {
+    fn not_yet(why: &str) -> Self {
+        Self::NotYet {
+            why: why.to_owned(),
+            asked: None,
+        }
+    }
+}
