@@ -118,6 +118,7 @@ impl App {
         app.reload()
             .await
             .map_err(|source| OpenError::Store { source })?;
+        app.rescue_soon();
         Ok(app)
     }
 
@@ -128,6 +129,15 @@ impl App {
             self.egress.close_idle();
         }
         Ok(())
+    }
+
+    /// Stores what processes left that died; nobody waits for it.
+    fn rescue_soon(&self) {
+        let broker = self.broker.clone();
+        let rescue = async move {
+            broker.rescue().await;
+        };
+        self.tasks.spawn("replay journals", Box::pin(rescue));
     }
 
     /// Reads anew what is kept in memory.

@@ -13,10 +13,11 @@ use claviger_config::Config;
 use claviger_crypto::TenantKey;
 use claviger_egress::{Egress, EgressSettings, SystemResolve};
 use claviger_ports::system::{SystemClock, SystemEntropy};
-use claviger_ports::{Clock, Entropy};
+use claviger_ports::{Clock, Entropy, Journal};
 use claviger_proxy::{Parts, Proxy, SessionKey};
 
 use crate::catalogue::MemoryCatalogue;
+use crate::journal::FileJournal;
 use crate::open::{OpenError, Opened};
 use crate::tasks::TrackedTasks;
 
@@ -54,6 +55,7 @@ impl Doors {
             store: Arc::clone(&opened.store),
             vault: Arc::clone(&opened.vault),
             fetch: Arc::clone(&self.egress) as _,
+            journal: self.journal(opened),
             clock: Arc::clone(&self.clock),
             entropy: Arc::clone(&self.entropy),
             tasks: Arc::clone(&self.tasks) as _,
@@ -70,6 +72,11 @@ impl Doors {
             entropy: Arc::clone(&self.entropy),
             settings: AuditSettings::default(),
         })
+    }
+
+    fn journal(&self, opened: &Opened) -> Arc<dyn Journal> {
+        let directory = opened.places.data_dir.join("journal");
+        Arc::new(FileJournal::new(directory, Arc::clone(&self.entropy)))
     }
 
     pub(crate) fn proxy(
