@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use crate::broker::{Inner, key_of};
 use crate::owed::Owing;
 use crate::sign_in::Ended;
-use crate::{Broker, HoldError};
+use crate::{Act, Actor, Broker, HoldError, Note};
 
 /// What disconnecting did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,7 +85,7 @@ impl Inner {
             let owing = self.owing(server, &row).await?;
             let connection = self.ended_connection(key, Reason::Disconnected);
             // A refresh may come in between: what it stored is what has to go then.
-            if self.give_up(&row, &connection, &owing).await? == Guarded::Superseded {
+            if self.give_up(server, &row, &connection, &owing).await? == Guarded::Superseded {
                 continue;
             }
             self.cache.forget(key);
@@ -101,21 +101,27 @@ impl Inner {
     /// Ends a credential and queues what that leaves to do, in one transaction.
     pub(crate) async fn give_up(
         &self,
+        server: &Server,
         row: &Credential,
         connection: &Connection,
         owing: &Owing,
     ) -> Result<Guarded, HoldError> {
-        let rows = self.rows(&row.key);
+        let note = Note::credential(Act::CredentialEnd, server, &row.key)
+            .by(Actor::User(row.key.user.clone()))
+            .with("version", row.version)
+            .with("is_owed", matches!(owing, Owing::Row(_)));
+        let (draft, rows) = self.parts.audit.change(&row.key.tenant, note).await?;
         let ended = match owing {
             Owing::Row(owed) => {
                 rows.surrender_credential(&row.key, &row.fingerprint, connection, owed)
-                    .await?
+                    .await
             }
             Owing::Cannot(_) | Owing::NotOffered => {
                 rows.end_credential(&row.key, &row.fingerprint, connection)
-                    .await?
+                    .await
             }
         };
+        let ended = draft.settle(ended)?;
         claviger_ports::failpoint_in_task!("revoke.after_end");
         Ok(ended)
     }

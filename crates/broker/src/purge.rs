@@ -11,7 +11,7 @@ use crate::disconnect::AtIssuer;
 use crate::keep::MOST_RACES;
 use crate::owed::Owing;
 use crate::terms::Terms;
-use crate::{Broker, HoldError};
+use crate::{Act, Broker, HoldError, Note};
 
 /// What a change did besides being stored.
 #[derive(Debug, Default)]
@@ -87,7 +87,10 @@ impl Broker {
             let held = rows.list_credentials(&old.id).await?;
             let settings = Terms::of(old).ended_by(&Terms::of(new), &held);
             if settings.is_empty() {
-                let is_there = rows.update_server(new).await?;
+                let audit = &inner.parts.audit;
+                let note = Note::server(Act::ServerSet, new).by(audit.admin());
+                let (draft, recorded) = audit.change(&old.tenant, note).await?;
+                let is_there = draft.settle(recorded.update_server(new).await)?;
                 return if is_there {
                     Ok(ServerChange::default())
                 } else {
@@ -97,7 +100,12 @@ impl Broker {
             let (purged, owing) = inner
                 .purged(old, held, Reason::SettingsChanged, may_end)
                 .await?;
-            match rows.purge_server(new, &purged).await {
+            let audit = &inner.parts.audit;
+            let note = Note::server(Act::ServerSet, new)
+                .by(audit.admin())
+                .with("ended", purged.len());
+            let (draft, recorded) = audit.change(&old.tenant, note).await?;
+            match draft.settle(recorded.purge_server(new, &purged).await) {
                 Ok(true) => {
                     claviger_ports::failpoint_in_task!("revoke.after_end");
                     let ended = inner.purge_done(&old.id, purged, owing);
@@ -125,7 +133,12 @@ impl Broker {
             let (purged, owing) = inner
                 .purged(server, held, Reason::Disconnected, may_end)
                 .await?;
-            match rows.surrender_server(&server.id, &purged).await {
+            let audit = &inner.parts.audit;
+            let note = Note::server(Act::ServerRemove, server)
+                .by(audit.admin())
+                .with("ended", purged.len());
+            let (draft, recorded) = audit.change(&server.tenant, note).await?;
+            match draft.settle(recorded.surrender_server(&server.id, &purged).await) {
                 Ok(true) => {
                     claviger_ports::failpoint_in_task!("revoke.after_end");
                     return Ok(inner.purge_done(&server.id, purged, owing));

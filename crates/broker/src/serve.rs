@@ -102,11 +102,11 @@ impl Broker {
         };
         let now = inner.parts.clock.now();
         match held.age(now, jitter_of(&held)) {
-            Age::Fresh if !inner.wants_recheck(&held) => Ok(attachment(&held)),
+            Age::Fresh if !inner.wants_recheck(&held) => self.attached(server, &held).await,
             Age::Aging | Age::Fresh => {
                 // Served while it is refreshed; nobody waits for what still works.
                 inner.start_quiet_renewal(server, settings, &key, &held);
-                Ok(attachment(&held))
+                self.attached(server, &held).await
             }
             Age::Expired if can_renew(&held, settings) => {
                 let seen = Seen::of(&held.row);

@@ -17,6 +17,7 @@ mod engine;
 mod error;
 mod exit;
 mod harden;
+mod instant;
 mod mcp;
 mod person;
 mod printer;

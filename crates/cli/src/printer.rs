@@ -145,6 +145,11 @@ impl Printer {
         }
     }
 
+    /// Data for a program, printed as JSON already.
+    pub(crate) fn json_line(&self, line: &str) {
+        lock(&self.out).write_line(&escape_json(line));
+    }
+
     /// Talk: never data.
     pub(crate) fn talk(&self, text: &Text) {
         lock(&self.err).write_line(&text.0);

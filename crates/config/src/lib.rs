@@ -11,6 +11,7 @@
 //! Deliberately absent: secrets in the config file. They live in files of their own, or in the
 //! environment, and are never shown.
 
+pub use audit::{AuditMode, AuditSettings};
 pub use config::Config;
 pub use egress::EgressSettings;
 pub use issuers::IssuersSettings;
@@ -25,6 +26,7 @@ pub use sources::{Flag, Sources};
 pub use store::{StoreSettings, UrlFileError};
 pub use surroundings::Surroundings;
 
+mod audit;
 mod config;
 mod egress;
 mod file;

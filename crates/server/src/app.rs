@@ -3,7 +3,7 @@
 use core::fmt;
 use std::sync::Arc;
 
-use claviger_broker::{Broker, VaultError};
+use claviger_broker::{Act, Broker, Note, VaultError};
 use claviger_config::Config;
 use claviger_crypto::{Secret, TokenKind, base64url_encode, kind_of, mint};
 use claviger_egress::Egress;
@@ -20,7 +20,7 @@ use crate::doors::Doors;
 use crate::installation::settle;
 use crate::landing::{Landing, Loopback};
 use crate::open::{self, Absent, OpenError, Opened};
-use crate::places::{Places, create_secret_file, read_secret_file};
+use crate::places::{Places, create_secret_file, node_id, read_secret_file};
 use crate::pulse::Pulse;
 use crate::tasks::TrackedTasks;
 use crate::web::{self, Site, Web};
@@ -114,11 +114,11 @@ impl App {
             is_first_start: opened.is_first_start,
             is_shared: opened.is_shared,
         });
+        Arc::clone(&app).record();
         app.ensure_local_token(opened.is_shared).await?;
         app.reload()
             .await
             .map_err(|source| OpenError::Store { source })?;
-        app.rescue_soon();
         Ok(app)
     }
 
@@ -131,13 +131,11 @@ impl App {
         Ok(())
     }
 
-    /// Stores what processes left that died; nobody waits for it.
-    fn rescue_soon(&self) {
-        let broker = self.broker.clone();
-        let rescue = async move {
-            broker.rescue().await;
-        };
-        self.tasks.spawn("replay journals", Box::pin(rescue));
+    /// Writes the audit log for as long as this process lives.
+    fn record(self: Arc<Self>) {
+        let audit = Arc::clone(self.broker.audit());
+        self.tasks
+            .spawn("audit", Box::pin(async move { audit.ship().await }));
     }
 
     /// Reads anew what is kept in memory.
@@ -171,12 +169,13 @@ impl App {
         if !is_shared {
             return Ok("local".to_owned());
         }
-        let path = &self.places.node_file;
-        let unique = base64url_encode(&self.entropy.id_bytes());
-        let id = Secret::new(base64url_encode(&self.entropy.id_bytes()));
-        create_secret_file(path, &id, &unique)?;
-        let id = read_secret_file(path)?.unwrap_or(id);
-        Ok(format!("local {}", id.expose().trim()))
+        let id = node_id(&self.places, &*self.entropy)?;
+        Ok(format!("local {id}"))
+    }
+
+    /// A note about an administrative act.
+    pub(crate) fn note(&self, act: Act, object: impl fmt::Display) -> Note {
+        Note::new(act, object).by(self.broker.audit().admin())
     }
 
     /// The token file and its row, whichever of the two is missing.
@@ -210,10 +209,20 @@ impl App {
         for old in rows.list_api_tokens().await.map_err(failed)? {
             // One with the same MAC is this very token, stored by another process just now.
             if old.name == row.name && old.mac != row.mac {
-                rows.delete_api_token(&old.id).await.map_err(failed)?;
+                let note = self
+                    .note(Act::ApiTokenDelete, &old.id)
+                    .with("name", old.name);
+                let recorded = self.broker.audit().change(&tenant, note).await;
+                let (draft, rows) = recorded.map_err(failed)?;
+                let deleted = rows.delete_api_token(&old.id).await;
+                draft.settle(deleted).map_err(failed)?;
             }
         }
-        match rows.insert_api_token(&row).await {
+        let note = self.note(Act::ApiTokenCreate, &row.id);
+        let note = note.with("name", row.name.as_str());
+        let recorded = self.broker.audit().change(&tenant, note).await;
+        let (draft, rows) = recorded.map_err(failed)?;
+        match draft.settle(rows.insert_api_token(&row).await) {
             Ok(()) | Err(StoreError::Conflict) => Ok(()),
             Err(source) => Err(failed(source)),
         }

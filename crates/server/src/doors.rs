@@ -3,22 +3,24 @@
 use core::net::SocketAddr;
 use core::time::Duration;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 
 use claviger_broker::{
-    Attach, AuditParts, AuditSettings, Auditor, Broker, BrokerParts, BrokerSettings,
+    Actor, Attach, AuditMode, AuditParts, AuditSettings, Auditor, Broker, BrokerParts,
+    BrokerSettings,
 };
 use claviger_client::Quirks;
 use claviger_config::Config;
 use claviger_crypto::TenantKey;
 use claviger_egress::{Egress, EgressSettings, SystemResolve};
 use claviger_ports::system::{SystemClock, SystemEntropy};
-use claviger_ports::{Clock, Entropy, Journal};
+use claviger_ports::{Clock, Entropy};
 use claviger_proxy::{Parts, Proxy, SessionKey};
 
 use crate::catalogue::MemoryCatalogue;
-use crate::journal::FileJournal;
 use crate::open::{OpenError, Opened};
+use crate::places::node_id;
 use crate::tasks::TrackedTasks;
 
 /// Clock, randomness, background work, and the way out.
@@ -51,11 +53,10 @@ impl Doors {
         link_base: Option<String>,
     ) -> Result<Broker, OpenError> {
         Ok(Broker::new(BrokerParts {
-            audit: Arc::new(self.auditor(opened)),
+            audit: Arc::new(self.auditor(config, opened, link_base.is_some())?),
             store: Arc::clone(&opened.store),
             vault: Arc::clone(&opened.vault),
             fetch: Arc::clone(&self.egress) as _,
-            journal: self.journal(opened),
             clock: Arc::clone(&self.clock),
             entropy: Arc::clone(&self.entropy),
             tasks: Arc::clone(&self.tasks) as _,
@@ -64,19 +65,24 @@ impl Doors {
         }))
     }
 
-    fn auditor(&self, opened: &Opened) -> Auditor {
-        Auditor::silent(AuditParts {
+    fn auditor(
+        &self,
+        config: &Config,
+        opened: &Opened,
+        is_served: bool,
+    ) -> Result<Auditor, OpenError> {
+        let node = if opened.is_shared {
+            node_id(&opened.places, &*self.entropy)?
+        } else {
+            "local".to_owned()
+        };
+        Ok(Auditor::new(AuditParts {
             store: Arc::clone(&opened.store),
             vault: Arc::clone(&opened.vault),
             clock: Arc::clone(&self.clock),
             entropy: Arc::clone(&self.entropy),
-            settings: AuditSettings::default(),
-        })
-    }
-
-    fn journal(&self, opened: &Opened) -> Arc<dyn Journal> {
-        let directory = opened.places.data_dir.join("journal");
-        Arc::new(FileJournal::new(directory, Arc::clone(&self.entropy)))
+            settings: audit_settings(config, node, is_served),
+        }))
     }
 
     pub(crate) fn proxy(
@@ -97,6 +103,31 @@ impl Doors {
             settings: proxy_settings(config),
         })
     }
+}
+
+fn audit_settings(config: &Config, node: String, is_served: bool) -> AuditSettings {
+    AuditSettings {
+        node,
+        admin: admin(is_served),
+        mode: match config.audit.mode {
+            claviger_config::AuditMode::Normal => AuditMode::Normal,
+            claviger_config::AuditMode::Off => AuditMode::Off,
+            claviger_config::AuditMode::Strict => AuditMode::Strict,
+        },
+        queue: usize::try_from(config.audit.queue).unwrap_or(usize::MAX),
+        keep_days: config.audit.keep_days,
+        ..AuditSettings::default()
+    }
+}
+
+/// Who can open the admin socket or the data directory is the owner; which user that is, the system
+/// may tell.
+fn admin(is_served: bool) -> Actor {
+    if is_served {
+        return Actor::Socket(None);
+    }
+    let user = fs::metadata("/proc/self").ok().map(|own| own.uid());
+    Actor::Cli(user)
 }
 
 fn broker_settings(config: &Config, link_base: Option<String>) -> BrokerSettings {

@@ -13,7 +13,6 @@ pub use telemetry::{LogTo, start_logging};
 
 #[cfg(feature = "demo")]
 pub mod demo;
-pub mod journal;
 pub mod upkeep;
 #[cfg(feature = "demo")]
 pub mod walkthrough;

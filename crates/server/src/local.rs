@@ -96,6 +96,7 @@ impl Gateway for Local {
 
     async fn close(&self) {
         self.app.broker.close();
+        self.app.broker.audit().stop();
         // Whatever a command began, such as storing a rotated token, is finished first.
         if !self.app.tasks.drain(LAST_WORK).await {
             tracing::warn!(
@@ -103,6 +104,7 @@ impl Gateway for Local {
                 "background work did not end in time"
             );
         }
+        self.app.broker.audit().close().await;
     }
 }
 

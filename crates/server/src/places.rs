@@ -5,7 +5,8 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use claviger_crypto::Secret;
+use claviger_crypto::{Secret, base64url_encode};
+use claviger_ports::Entropy;
 use zeroize::Zeroizing;
 
 /// The files of an installation.
@@ -143,6 +144,16 @@ pub(crate) fn read_key_file(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, P
     })?;
     refuse_wider(folder, &metadata, 0o022)?;
     Ok(Some(bytes))
+}
+
+/// The name of this node among those of a shared database: random, and the same at every start.
+pub(crate) fn node_id(places: &Places, entropy: &dyn Entropy) -> Result<String, PlacesError> {
+    let path = &places.node_file;
+    let unique = base64url_encode(&entropy.id_bytes());
+    let id = Secret::new(base64url_encode(&entropy.id_bytes()));
+    create_secret_file(path, &id, &unique)?;
+    let id = read_secret_file(path)?.unwrap_or(id);
+    Ok(id.expose().trim().to_owned())
 }
 
 /// Reads a secret file of ours; `None` if there is none. Refuses links and wider modes.

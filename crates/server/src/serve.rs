@@ -11,7 +11,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
-use claviger_config::Config;
+use claviger_config::{AuditMode, Config};
 use claviger_model::Fault;
 use claviger_ports::Tasks;
 use claviger_proxy::RouteSettings;
@@ -20,7 +20,6 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, public_host};
-use crate::journal::replay_often;
 use crate::listen::{self, ListenSettings};
 use crate::local::Local;
 use crate::open::OpenError;
@@ -157,6 +156,7 @@ pub async fn serve(
     let gateway: Arc<dyn Gateway> = Arc::new(Local::new(Arc::clone(&app)));
     let settings = listen_settings(&config);
     look_after(&app, &config, &stop);
+    keep_audit(&app, &config);
     let admin_done = stop.clone().cancelled_owned();
     let serving_admin = listen::run(
         admin,
@@ -176,6 +176,7 @@ pub async fn serve(
     };
     listen::run(listener, routes(&app, &config), settings, ending).await;
     stop.cancel();
+    app.broker.audit().stop();
     if let Err(error) = std::fs::remove_file(&path) {
         tracing::debug!(%error, "could not remove the admin socket");
     }
@@ -191,6 +192,7 @@ pub async fn serve(
             "background work did not end in time"
         );
     }
+    app.broker.audit().close().await;
     Ok(())
 }
 
@@ -216,9 +218,19 @@ fn look_after(app: &Arc<App>, config: &Config, stop: &CancellationToken) {
     app.tasks.spawn("sweep", Box::pin(sweeping));
     let revoking = app.broker.clone().drive_revocations();
     app.tasks.spawn("revocations", Box::pin(revoking));
-    let stopped = stop.clone().cancelled_owned();
-    let replaying = replay_often(app.broker.clone(), Arc::clone(&app.clock), stopped);
-    app.tasks.spawn("replay journals", Box::pin(replaying));
+}
+
+/// Checkpoints and pruning belong to a server; a command that lives for a second does neither.
+fn keep_audit(app: &App, config: &Config) {
+    if config.audit.mode == AuditMode::Off {
+        tracing::warn!(
+            "audit.mode is \"off\": nobody will be able to tell which credential was used, when \
+             and by whom; changes are recorded all the same"
+        );
+    }
+    let audit = Arc::clone(app.broker.audit());
+    app.tasks
+        .spawn("audit upkeep", Box::pin(async move { audit.keep().await }));
 }
 
 fn routes(app: &Arc<App>, config: &Config) -> Router {

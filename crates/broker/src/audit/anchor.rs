@@ -138,8 +138,6 @@ impl Auditor {
             anchor.taken.lane.attempt(&entry);
             let pruned = audit.prune_chain(&chain, seq, &entry).await;
             match &pruned {
-                // Another node was faster; whether the entry is there is seen at the next look.
-                Ok(0) => anchor.taken.lane.conflicted(),
                 Ok(_) => anchor.taken.lane.kept(&entry),
                 Err(error) => failed(&mut anchor.taken.lane, error),
             }

@@ -17,6 +17,7 @@ use tokio::sync::{Mutex, watch};
 
 pub use act::Act;
 pub use draft::{Changed, Draft};
+pub use note::generation_of;
 pub use note::{Actor, Came, Note};
 pub use verify::{
     Problem, ProblemKind, Unreadable, Verdict, Verifier, entry_of_line, line_of_entry,
@@ -61,6 +62,8 @@ pub struct AuditSettings {
     pub node: String,
     /// The version of this program.
     pub version: String,
+    /// On whose behalf servers are changed and removed.
+    pub admin: Actor,
     /// What becomes of uses.
     pub mode: AuditMode,
     /// How many uses may wait.
@@ -90,8 +93,6 @@ pub struct Auditor {
     uses: Uses,
     shipper: Mutex<Shipper>,
     anchor: Mutex<Anchor>,
-    /// Nothing is recorded.
-    is_silent: bool,
     /// Entries of this process but checkpoints.
     written: AtomicU64,
     stopped: watch::Sender<bool>,
@@ -104,6 +105,7 @@ impl Default for AuditSettings {
         Self {
             node: "local".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            admin: Actor::System,
             mode: AuditMode::Normal,
             queue: 10_000,
             keep_days: 400,
@@ -122,19 +124,15 @@ impl Auditor {
             uses,
             shipper: Mutex::new(shipper),
             anchor: Mutex::default(),
-            is_silent: false,
             written: AtomicU64::new(0),
             stopped: watch::channel(false).0,
             parts,
         }
     }
 
-    /// A log that records nothing, for backends without one.
-    pub fn silent(parts: AuditParts) -> Self {
-        Self {
-            is_silent: true,
-            ..Self::new(parts)
-        }
+    /// On whose behalf administrative acts are done here.
+    pub fn admin(&self) -> Actor {
+        self.parts.settings.admin.clone()
     }
 
     /// Rows of a tenant whose one next write stands in one transaction with this entry. Whoever
@@ -145,32 +143,19 @@ impl Auditor {
         note: Note,
     ) -> Result<(Draft<'_>, Arc<dyn TenantStore>), StoreError> {
         let draft = self.draft(note.of_tenant(tenant)).await?;
-        let rows = self.parts.store.tenant(tenant);
-        let rows = if self.is_silent {
-            rows
-        } else {
-            rows.recorded(draft.entry())
-        };
+        let rows = self.parts.store.tenant(tenant).recorded(draft.entry());
         Ok((draft, rows))
     }
 
     /// The same for the wrapped keys.
     pub async fn change_keys(&self, note: Note) -> Result<(Draft<'_>, Arc<dyn Keys>), StoreError> {
         let draft = self.draft(note).await?;
-        let keys = self.parts.store.keys();
-        let keys = if self.is_silent {
-            keys
-        } else {
-            keys.recorded(draft.entry())
-        };
+        let keys = self.parts.store.keys().recorded(draft.entry());
         Ok((draft, keys))
     }
 
     /// Records what changed nothing in the database, and waits until it is stored.
     pub async fn tell(&self, note: Note) -> Result<(), StoreError> {
-        if self.is_silent {
-            return Ok(());
-        }
         let draft = self.draft(note).await?;
         let written = self.parts.store.audit();
         let written = written.append_audit(core::slice::from_ref(draft.entry()));
@@ -180,16 +165,10 @@ impl Auditor {
 
     /// Records it soon, as uses are recorded; waits for nothing.
     pub fn tell_soon(&self, note: Note) {
-        if !self.is_silent {
-            self.uses.offer_note(note, self.parts.clock.now());
-        }
+        self.uses.offer_note(note, self.parts.clock.now());
     }
 
     async fn draft(&self, note: Note) -> Result<Draft<'_>, StoreError> {
-        if self.is_silent {
-            let taken = Taken::alone(lane::Lane::unnamed());
-            return Ok(Draft::new(self, taken, note.entry(0)));
-        }
         let (key, mut taken) = (self.key().await?, self.lanes.take().await);
         self.open(&mut taken, &key).await?;
         let now = self.parts.clock.now();

@@ -12,7 +12,7 @@ use super::Act;
 #[non_exhaustive]
 pub enum Actor {
     /// Whoever runs the command line on the data directory itself, with their user id.
-    Cli(u32),
+    Cli(Option<u32>),
     /// Whoever asked over the admin socket; their user id where the system tells it.
     Socket(Option<u32>),
     /// Claviger by itself.
@@ -147,8 +147,8 @@ impl Note {
 /// The field of the detail that names the generation of the key.
 pub(super) const GENERATION: &str = "key";
 
-/// The generation an entry names.
-pub(super) fn generation_of(entry: &AuditEntry) -> Option<u32> {
+/// The generation of the key an entry names.
+pub fn generation_of(entry: &AuditEntry) -> Option<u32> {
     let detail: Map<String, Value> = serde_json::from_str(&entry.detail).ok()?;
     detail.get(GENERATION)?.as_u64()?.try_into().ok()
 }
@@ -184,7 +184,8 @@ impl Came {
 impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Cli(uid) => write!(f, "cli:{uid}"),
+            Self::Cli(Some(uid)) => write!(f, "cli:{uid}"),
+            Self::Cli(None) => f.write_str("cli"),
             Self::Socket(Some(uid)) => write!(f, "socket:{uid}"),
             Self::Socket(None) => f.write_str("socket"),
             Self::System => f.write_str("system"),

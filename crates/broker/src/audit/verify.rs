@@ -24,6 +24,7 @@ pub struct Verifier {
     expected: BTreeMap<String, Claim>,
     problems: Vec<Problem>,
     entries: u64,
+    may_begin_late: bool,
 }
 
 /// One chain so far.
@@ -113,6 +114,12 @@ impl Verifier {
             by: "an earlier copy".to_owned(),
         };
         higher(&mut self.expected, &entry.chain, claim);
+    }
+
+    /// Chains may begin with any entry: an export need not hold the old ones. The first entry of
+    /// such a chain is then taken as it is.
+    pub fn allow_late_beginnings(&mut self) {
+        self.may_begin_late = true;
     }
 
     /// The next entry of its chain.
@@ -248,7 +255,8 @@ impl Verifier {
                 }
             }
             if later.is_empty() || later.len() == before {
-                let missing = later.iter().map(|entry| Problem {
+                let missing = later.iter().filter(|_| !self.may_begin_late);
+                let missing = missing.map(|entry| Problem {
                     chain: entry.chain.clone(),
                     seq: 1,
                     kind: ProblemKind::Missing { to: entry.seq - 1 },

@@ -149,7 +149,7 @@ impl Inner {
         if !self.is_still(server).await? {
             let owing = self.owing(server, &row).await?;
             let ended = self.ended_connection(key, Reason::SettingsChanged);
-            self.give_up(&row, &ended, &owing).await?;
+            self.give_up(server, &row, &ended, &owing).await?;
             self.at_issuers(vec![owing]).await;
             return Ok(CHANGED);
         }

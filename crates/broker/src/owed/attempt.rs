@@ -11,6 +11,7 @@ use crate::broker::Inner;
 use crate::disconnect::AtIssuer;
 use crate::restored::HELD;
 use crate::serve::Chain;
+use crate::{Act, Note};
 
 /// How long one try may take; it ends before anybody else may begin one.
 const LONGEST: Duration = Duration::from_secs(25);
@@ -85,8 +86,13 @@ impl Inner {
     }
 
     async fn settle_revocation(&self, row: &Revocation) {
-        let rows = self.rows(&row.key);
-        if let Err(error) = rows.delete_revocation(&row.id).await {
+        let deleted = async {
+            let note = Note::new(Act::RevocationConfirmed, &row.server_name);
+            let note = note.with("user", row.key.user.as_str());
+            let (draft, rows) = self.parts.audit.change(&row.key.tenant, note).await?;
+            draft.settle(rows.delete_revocation(&row.id).await)
+        };
+        if let Err(error) = deleted.await {
             // It is tried once more then, and the issuer says that it knows no such token.
             tracing::warn!(error = %Chain(&error), "a revocation stays on the queue although it is done");
         }

@@ -19,7 +19,7 @@ use crate::serve::Chain;
 use crate::standing::asks_for_more;
 use crate::step::StepSink;
 use crate::terms::Terms;
-use crate::{Broker, HoldError, Link};
+use crate::{Act, Actor, Broker, HoldError, Link, Note};
 
 /// How a sign-in is begun.
 #[derive(Debug)]
@@ -306,7 +306,11 @@ impl Inner {
             outcome: None,
         };
         let rows = self.rows(key);
-        match rows.insert_sign_in(&sign_in).await {
+        let note = Note::credential(Act::SignInBegin, server, key)
+            .by(Actor::User(key.user.clone()))
+            .with("sign_in", id.as_str());
+        let (draft, recorded) = self.parts.audit.change(&key.tenant, note).await?;
+        match draft.settle(recorded.insert_sign_in(&sign_in).await) {
             Ok(()) => {
                 self.remember_whose(&key.tenant, &id);
                 Ok(Started {

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use crate::broker::{Inner, key_of};
 use crate::serve::Chain;
 use crate::step::Step;
-use crate::{Broker, HoldError};
+use crate::{Act, Broker, Came, HoldError, Note};
 
 /// How a sign-in ended.
 #[derive(Debug, Clone)]
@@ -189,8 +189,7 @@ impl Inner {
 
     /// Writes the end, once: whoever comes second learns what the first one wrote.
     pub(crate) async fn end(&self, tenant: &TenantId, id: &SignInId, ended: Ended) -> Ended {
-        let rows = self.parts.store.tenant(tenant);
-        let ended = match rows.end_sign_in(id, ended.outcome).await {
+        let ended = match self.write_end(tenant, id, ended.outcome).await {
             Ok(true) => ended,
             Ok(false) => match self.published(id) {
                 Some(first) => return first,
@@ -208,6 +207,17 @@ impl Inner {
     /// Tells of an end that was written together with what it brought.
     pub(crate) fn tell(&self, sign_in: &SignIn, ended: &Ended) {
         self.publish(&sign_in.key.tenant, &sign_in.id, ended);
+    }
+
+    async fn write_end(
+        &self,
+        tenant: &TenantId,
+        id: &SignInId,
+        outcome: Outcome,
+    ) -> Result<bool, StoreError> {
+        let note = Note::new(Act::SignInEnd, id).came(came(outcome));
+        let (draft, rows) = self.parts.audit.change(tenant, note).await?;
+        draft.settle(rows.end_sign_in(id, outcome).await)
     }
 
     fn published(&self, id: &SignInId) -> Option<Ended> {
@@ -261,5 +271,13 @@ impl Inner {
             ended.standing = status.standing;
         }
         Some(ended)
+    }
+}
+
+fn came(outcome: Outcome) -> Came {
+    match outcome {
+        Outcome::Success => Came::Ok,
+        Outcome::Denied | Outcome::Cancelled => Came::Refused,
+        Outcome::Failed | Outcome::TimedOut => Came::Failed,
     }
 }

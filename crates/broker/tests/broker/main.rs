@@ -2,6 +2,8 @@
 //! ids they answer.
 
 #[cfg(test)]
+mod audited;
+#[cfg(test)]
 mod callbacks;
 #[cfg(test)]
 mod disconnect;
@@ -27,8 +29,6 @@ mod refused;
 mod registrations;
 #[cfg(test)]
 mod repair;
-#[cfg(test)]
-mod rescue;
 #[cfg(test)]
 mod restored;
 #[cfg(test)]

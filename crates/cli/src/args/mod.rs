@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
+pub(crate) use audit::{AuditCommand, AuditExportArgs, AuditListArgs, AuditVerifyArgs};
 pub(crate) use backup::{BackupArgs, RestoreArgs};
 pub(crate) use call::{CallArgs, ToolsArgs};
 pub(crate) use config::{CheckArgs, ConfigCommand, ShowArgs};
@@ -18,6 +19,7 @@ pub(crate) use server::{
 pub(crate) use sign_in::{LoginArgs, StatusArgs};
 pub(crate) use store::{StoreCheckArgs, StoreCommand, StoreCopyArgs, StoreMigrateArgs};
 
+mod audit;
 mod backup;
 mod call;
 mod config;
@@ -121,6 +123,9 @@ pub(crate) enum Command {
     /// register there are, and what to do. It is the sign-in itself, single-stepped; it changes
     /// nothing.
     Doctor(DoctorArgs),
+    /// Show what was done with credentials, and prove that nobody changed the log
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Check and show the configuration
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -1,10 +1,11 @@
 //! One file per command.
 
-use crate::args::{Command, ConfigCommand, KeysCommand, ServerCommand, StoreCommand};
+use crate::args::{AuditCommand, Command, ConfigCommand, KeysCommand, ServerCommand, StoreCommand};
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;
 
+pub(crate) mod audit;
 pub(crate) mod config;
 pub(crate) mod docs;
 
@@ -29,6 +30,9 @@ pub(crate) type Outcome = Result<Exit, CommandError>;
 /// Runs one command.
 pub(crate) async fn run(command: Command, ctx: &Context<'_>) -> Outcome {
     match command {
+        Command::Audit(AuditCommand::Export(args)) => Box::pin(audit::export::run(args, ctx)).await,
+        Command::Audit(AuditCommand::List(args)) => Box::pin(audit::list::run(args, ctx)).await,
+        Command::Audit(AuditCommand::Verify(args)) => Box::pin(audit::verify::run(args, ctx)).await,
         Command::Backup(args) => Box::pin(backup::run(args, ctx)).await,
         Command::Call(args) => call::run(args, ctx).await,
         Command::Config(ConfigCommand::Check(args)) => Ok(config::check::run(args, ctx)),
@@ -64,6 +68,9 @@ impl Command {
     /// Whether a program reads stdout.
     pub(crate) fn is_json(&self) -> bool {
         match self {
+            Self::Audit(AuditCommand::Export(_)) => true,
+            Self::Audit(AuditCommand::List(args)) => args.output.json,
+            Self::Audit(AuditCommand::Verify(args)) => args.output.json,
             Self::Backup(args) => args.output.json,
             Self::Call(args) => args.json.is_some(),
             Self::Config(ConfigCommand::Check(args)) => args.output.json,

@@ -7,8 +7,9 @@ use claviger_crypto::Secret;
 use crate::file::ConfigFile;
 use crate::keys::Reader;
 use crate::{
-    ConfigError, EgressSettings, Entry, IssuersSettings, KeySettings, LimitsSettings, LogSettings,
-    Origin, ServerSettings, SignInSettings, Sources, StoreSettings, locate, sealing,
+    AuditSettings, ConfigError, EgressSettings, Entry, IssuersSettings, KeySettings,
+    LimitsSettings, LogSettings, Origin, ServerSettings, SignInSettings, Sources, StoreSettings,
+    locate, sealing,
 };
 
 /// The settings of an installation.
@@ -19,6 +20,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// The file that was read, if there was one. `CLAVIGER_CONFIG`.
     pub file: Option<PathBuf>,
+    /// The audit log.
+    pub audit: AuditSettings,
     /// Connections to other machines.
     pub egress: EgressSettings,
     /// What is known about issuers.
@@ -65,6 +68,7 @@ impl Config {
         let config = Self {
             data_dir,
             file: file.clone(),
+            audit: reader.section("audit", AuditSettings::read),
             egress: reader.section("egress", EgressSettings::read),
             issuers: reader.section("issuers", |keys| {
                 IssuersSettings::read(keys, file.as_deref())

@@ -299,6 +299,7 @@ fn a_quirk_file_is_found_beside_the_config_file() {
 #[test]
 fn every_key_is_documented_with_its_variable() {
     let sources = [
+        ("audit", include_str!("../audit.rs")),
         ("egress", include_str!("../egress.rs")),
         ("issuers", include_str!("../issuers.rs")),
         ("keys", include_str!("../sealing.rs")),

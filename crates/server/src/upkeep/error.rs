@@ -13,6 +13,19 @@ use crate::open::OpenError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UpkeepError {
+    /// An export of the audit log.
+    #[error("the file with the audit log cannot be read or written")]
+    AuditFile {
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// A line of it.
+    #[error("line {line} of the file is no entry of an audit log")]
+    AuditLine {
+        /// Which.
+        line: usize,
+    },
     /// Somebody wrote while it was copied.
     #[error("the database was changed while it was copied")]
     Changed,
@@ -115,12 +128,14 @@ impl UpkeepError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Open(source) => source.fault(),
-            Self::Changed
+            Self::AuditLine { .. }
+            | Self::Changed
             | Self::FileExists { .. }
             | Self::NotEmpty { .. }
             | Self::Running { .. }
             | Self::Serving { .. } => Fault::Caller,
-            Self::Damaged { .. }
+            Self::AuditFile { .. }
+            | Self::Damaged { .. }
             | Self::File { .. }
             | Self::NotABackup { .. }
             | Self::NothingOpens { .. }
@@ -135,6 +150,13 @@ impl UpkeepError {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Open(source) => return source.hint(),
+            Self::AuditFile { .. } => {
+                "check the path, its folder and the room on the disk".to_owned()
+            }
+            Self::AuditLine { .. } => {
+                "give a file that `claviger audit export` wrote; the rest of it was not judged"
+                    .to_owned()
+            }
             Self::Changed => {
                 "stop every `claviger serve` on this database, empty the target, and copy again"
                     .to_owned()

@@ -1,7 +1,11 @@
 //! What is done to a database as a whole: check it, migrate it, copy it, back it up, restore it.
 
+pub use audit::{AuditProof, OnEntries, audit_export, audit_list, audit_verify};
 pub use backup::{BackedUp, backup};
 pub use check::{Broken, Checked, check};
+pub use claviger_broker::{
+    Problem as AuditProblem, ProblemKind as AuditProblemKind, Verdict as AuditVerdict,
+};
 pub use confirm::{Confirmed, confirm_live};
 pub use contents::Contents;
 pub use copy::{Copied, CopyTo, copy};
@@ -9,6 +13,7 @@ pub use error::UpkeepError;
 pub use migrate::{Migrated, migrate};
 pub use restore::{RestoreHow, RestoredTo, restore};
 
+mod audit;
 mod backup;
 mod check;
 mod confirm;

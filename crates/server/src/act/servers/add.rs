@@ -1,6 +1,7 @@
 //! A new server.
 
 use claviger_admin_api::{AddServer, Line, ProblemKind};
+use claviger_broker::Act;
 use claviger_model::{Auth, HeaderTemplate, Server, ServerId, Standing, TenantId};
 use claviger_store::StoreError;
 
@@ -43,7 +44,12 @@ pub(in crate::act) async fn add(app: &App, add: AddServer, sink: Sink<'_>) -> Do
         _ => None,
     };
     pin_issuer(&mut server, found.as_ref())?;
-    match rows.insert_server(&server).await {
+    let note = app
+        .note(Act::ServerAdd, &server.slug)
+        .with("server", server.id.as_str());
+    let recorded = app.broker.audit().change(&server.tenant, note).await;
+    let (draft, rows) = recorded.map_err(|error| store_problem(&error))?;
+    match draft.settle(rows.insert_server(&server).await) {
         Ok(()) => {}
         Err(StoreError::Conflict) => return Err(taken(&add.slug)),
         Err(error) => return Err(store_problem(&error)),
