@@ -184,7 +184,7 @@ fn read_bytes(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, PlacesError> {
             path: path.to_owned(),
         });
     }
-    let mut file = File::open(path).map_err(failed)?;
+    let file = File::open(path).map_err(failed)?;
     let opened = file.metadata().map_err(failed)?;
     // What was opened is what was named: no link was followed, none was slipped in between.
     let same = named.dev() == opened.dev() && named.ino() == opened.ino();
@@ -196,7 +196,7 @@ fn read_bytes(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, PlacesError> {
     refuse_wider(path, &opened, 0o077)?;
     refuse_foreign(path, &opened)?;
     let mut bytes = Zeroizing::new(Vec::with_capacity(4096));
-    file.read_to_end(&mut bytes).map_err(failed)?;
+    file.take(MOST).read_to_end(&mut bytes).map_err(failed)?;
     Ok(Some(bytes))
 }
 
@@ -238,6 +238,9 @@ pub(crate) fn create_secret_file(
         Err(error) => Err(failed(error)),
     }
 }
+
+/// More than any secret of ours has, in bytes.
+const MOST: u64 = 1024 * 1024;
 
 fn sync_directory(path: &Path) -> io::Result<()> {
     path.parent()

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use claviger_broker::{Attach as _, Keks, Turn, TurnEvent};
 use claviger_crypto::{Kek, hex};
 use claviger_model::{Outcome, Server, Timestamp, UserId};
-use claviger_store::{SealedRow, Store as _};
+use claviger_store::SealedRow;
 use proptest::prelude::{Just, ProptestConfig, Strategy};
 use proptest::{prop_oneof, proptest};
 
@@ -252,6 +252,15 @@ async fn f07_rewrapping_broken_off_anywhere_goes_on_and_every_key_opens_meanwhil
     assert!(keys.iter().all(|found| found.key.kek_id != old));
 }
 
+async fn refresh_or_sign_in(node: &Node, server: &Server, name: &str, signs_in: bool) {
+    if signs_in {
+        let ended = node.sign_in_with(server, &user(name), forced()).await;
+        assert_eq!(ended.outcome, Outcome::Success, "{ended:?}");
+    } else {
+        node.broker.attach(server, &user(name)).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn f07_keys_are_turned_on_two_nodes_while_a_third_refreshes_and_signs_in() {
     let (installation, node, server) = everybody().await;
@@ -260,12 +269,7 @@ async fn f07_keys_are_turned_on_two_nodes_while_a_third_refreshes_and_signs_in()
         for round in 0..6 {
             node.expire();
             for name in USERS {
-                if (round + name.len()) % 3 == 0 {
-                    let ended = node.sign_in_with(&server, &user(name), forced()).await;
-                    assert_eq!(ended.outcome, Outcome::Success, "{ended:?}");
-                } else {
-                    node.broker.attach(&server, &user(name)).await.unwrap();
-                }
+                refresh_or_sign_in(&node, &server, name, (round + name.len()) % 3 == 0).await;
             }
         }
     };
@@ -280,7 +284,7 @@ async fn f07_keys_are_turned_on_two_nodes_while_a_third_refreshes_and_signs_in()
         node
     };
     let all = async { tokio::join!(busy, turning(one), turning(two)) };
-    let ((), one, _two) = installation.driven(all).await;
+    let ((), one, _two) = Box::pin(installation.driven(all)).await;
     let held: BTreeMap<_, _> = {
         let mut held = BTreeMap::new();
         for name in USERS {

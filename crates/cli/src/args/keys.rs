@@ -13,7 +13,7 @@ pub(crate) enum KeysCommand {
     List(KeysListArgs),
     /// Make a new key file, to follow the one in use
     ///
-    /// Name it with keys.file and the one before with keys.old_files, on every node; start them
+    /// Name it with `keys.file` and the one before with `keys.old_files`, on every node; start them
     /// anew; then run `claviger keys rotate --kek`.
     New(KeysNewArgs),
     /// Make new keys and seal everything anew with them, while everything runs
@@ -46,6 +46,7 @@ pub(crate) struct KeysNewArgs {
 
 /// What `keys rotate` takes.
 #[derive(Debug, Clone, Copy, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 #[command(after_help = HELP)]
 pub(crate) struct KeysRotateArgs {
     /// Wrap every key with the first key file, and do nothing else; no secret is opened

@@ -170,8 +170,9 @@ async fn a210_a_key_from_the_environment_is_said_and_never_shown() {
     }
     assert!(all.contains("CLAVIGER_KEY"), "{all}");
     let secret = text.trim().trim_start_matches("claviger-kek-1:");
-    for at in 0..secret.len() - 12 {
-        assert!(!all.contains(&secret[at..at + 12]), "{all}");
+    for piece in secret.as_bytes().windows(12) {
+        let is_shown = all.as_bytes().windows(12).any(|found| found == piece);
+        assert!(!is_shown, "{all}");
     }
     assert!(!node.data_dir().join("key").exists());
 }

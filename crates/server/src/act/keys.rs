@@ -28,23 +28,12 @@ pub(super) async fn list(app: &App, sink: Sink<'_>) -> Done {
 }
 
 /// Turns the keys.
-pub(super) async fn rotate(
-    app: &App,
-    kek: bool,
-    drop_old: bool,
-    dry_run: bool,
-    sink: Sink<'_>,
-) -> Done {
-    let mut teller = Teller::new(app, sink, dry_run);
+pub(super) async fn rotate(app: &App, kek: bool, turn: Turn, sink: Sink<'_>) -> Done {
+    let mut teller = Teller::new(app, sink, turn.dry_run);
     let mut on = |event| teller.tell(event);
     let done = if kek {
-        app.broker.rewrap_keys(dry_run, &mut on).await
+        app.broker.rewrap_keys(turn.dry_run, &mut on).await
     } else {
-        let turn = Turn {
-            dry_run,
-            drop_old,
-            ..Turn::default()
-        };
         app.broker.turn_keys(&turn, &mut on).await
     };
     done.map_err(|error| not_done(&error))?;

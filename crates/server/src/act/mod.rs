@@ -1,7 +1,7 @@
 //! Administrative acts: one file a noun; each answers with lines.
 
 use claviger_admin_api::{Line, Problem, ProblemKind, Request, StepStatus, StepView};
-use claviger_broker::{HoldError, Step, StepKind};
+use claviger_broker::{HoldError, Step, StepKind, Turn};
 use claviger_model::{Fault, Server, Slug, TenantId, UserId};
 use claviger_store::StoreError;
 
@@ -33,7 +33,14 @@ pub(crate) async fn act(app: &App, request: Request, sink: Sink<'_>) {
             kek,
             drop_old,
             dry_run,
-        } => Box::pin(keys::rotate(app, kek, drop_old, dry_run, sink)).await,
+        } => {
+            let turn = Turn {
+                drop_old,
+                dry_run,
+                ..Turn::default()
+            };
+            Box::pin(keys::rotate(app, kek, turn, sink)).await
+        }
         Request::ListRevocations => status::revocations(app, sink).await,
         Request::RemoveServer { slug, yes } => servers::remove(app, &slug, yes, sink).await,
         Request::SetServer(set) => servers::set(app, *set, sink).await,

@@ -114,7 +114,7 @@ impl KeyPlace<'_> {
                 let unique = base64url_encode(&self.entropy.id_bytes());
                 Ok(create_secret_file(&self.path(), new, &unique)?)
             }
-            KeySource::Keyring => self.into_keyring(new),
+            KeySource::Keyring => self.put_into_keyring(new),
         }
     }
 
@@ -144,7 +144,7 @@ impl KeyPlace<'_> {
     }
 
     #[cfg(feature = "keyring")]
-    fn into_keyring(&self, new: &Secret) -> Result<bool, OpenError> {
+    fn put_into_keyring(&self, new: &Secret) -> Result<bool, OpenError> {
         keyring::write(&self.settings.keyring_entry, new)?;
         Ok(true)
     }
@@ -157,7 +157,7 @@ impl KeyPlace<'_> {
 
     #[cfg(not(feature = "keyring"))]
     #[expect(clippy::unused_self, reason = "the same as with a keyring")]
-    fn into_keyring(&self, _new: &Secret) -> Result<bool, OpenError> {
+    fn put_into_keyring(&self, _new: &Secret) -> Result<bool, OpenError> {
         Err(KekError::NotBuiltIn { feature: "keyring" }.into())
     }
 }

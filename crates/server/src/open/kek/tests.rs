@@ -1,7 +1,7 @@
 //! Key sources, good and bad.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 
 use claviger_config::{Config, Sources};
 use claviger_ports::system::SystemEntropy;
@@ -132,7 +132,7 @@ fn a210_a_key_file_of_somebody_else_is_refused() {
     let bench = Bench::new("[keys]\nfile = 'key'\n", &[]);
     let path = bench.write("key", line(1).as_bytes(), 0o600);
     // Only root can give a file away, and root alone can read it then.
-    if std::os::unix::fs::chown(&path, Some(65534), None).is_ok() {
+    if chown(&path, Some(65534), None).is_ok() {
         let error = bench.keks(true).unwrap_err();
         assert!(
             matches!(error, OpenError::Places(PlacesError::NotOurs { .. })),
@@ -148,8 +148,8 @@ fn a207_truncated_and_foreign_key_files_are_refused_without_being_shown() {
     for text in [
         "",
         "\n",
-        &whole[..20],
-        &whole[..whole.len() - 2],
+        whole.split_at(20).0,
+        whole.split_at(whole.len() - 2).0,
         "hunter2CANARY\n",
     ] {
         let bench = Bench::new("[keys]\nfile = 'key'\n", &[]);
