@@ -31,6 +31,8 @@ pub struct Checked {
     pub credentials: usize,
     /// Connections.
     pub connections: usize,
+    /// Revocations that are still owed.
+    pub revocations: usize,
     /// What is damaged in a SQLite file, in its own words (F35).
     pub damage: Vec<String>,
     /// What does not open.
@@ -67,6 +69,7 @@ pub async fn check(config: &Config, on_progress: OnProgress<'_>) -> Result<Check
     for tenant in store.list_tenants().await.map_err(failed)? {
         let rows = store.tenant(&tenant);
         checked.api_tokens += rows.list_api_tokens().await.map_err(failed)?.len();
+        checked.revocations += rows.list_revocations().await.map_err(failed)?.len();
         let servers = rows.list_servers().await.map_err(failed)?;
         let total = servers.len();
         for (done, server) in servers.into_iter().enumerate() {

@@ -299,7 +299,8 @@ mod tests {
     use async_trait::async_trait;
     use claviger_model::Standing;
     use claviger_store::contract::fixtures::{
-        api_token, connection, credential, key_of, key_row, registration, server, tenant,
+        api_token, connection, credential, entry, installation, key_of, key_row, record,
+        registration, revocation, server, tenant,
     };
     use claviger_store::{Audit, Changes, Cursor, Installations, Keys, TenantStore};
     use claviger_store_sqlite::SqliteStore;
@@ -334,6 +335,18 @@ mod tests {
         held.version = 7;
         let connection = connection(&key, Standing::Connected);
         rows.replace_credential(&held, &connection).await.unwrap();
+        // Sealed with the key above: it has to be there first (A208).
+        let mut owed = revocation(&key, tenant_name);
+        owed.sealed = record(generation, b"");
+        rows.insert_revocation(&owed).await.unwrap();
+        let entries: Vec<_> = (1..=1500)
+            .map(|seq| {
+                let mut entry = entry(tenant_name, seq);
+                entry.tenant = Some(tenant(tenant_name));
+                entry
+            })
+            .collect();
+        store.audit().append_audit(&entries).await.unwrap();
     }
 
     fn work(from: &Arc<dyn Store>, to: &Arc<dyn Store>) -> Work {
@@ -350,6 +363,8 @@ mod tests {
         let (from, to) = (new(&home, "from").await, new(&home, "to").await);
         fill(&*from, "default", 1).await;
         fill(&*from, "other", 3).await;
+        let own = installation();
+        from.installation().insert_installation(&own).await.unwrap();
         let mut work = work(&from, &to);
         let mut seen = Vec::new();
         work.everything(&mut |progress| seen.push(progress.clone()))
@@ -367,6 +382,19 @@ mod tests {
             assert_eq!(current.filter(|current| *current).count(), 1);
             assert_eq!(after.credentials[0].version, 7);
         }
+        assert_eq!(
+            (work.copied.revocations, work.copied.audit_entries),
+            (2, 3000)
+        );
+        for name in ["default", "other"] {
+            let owed = to.tenant(&tenant(name)).list_revocations().await.unwrap();
+            assert_eq!(owed.len(), 1);
+            let (old, new) = (from.audit(), to.audit());
+            let chain = old.list_chain(name, 0, 9999).await.unwrap();
+            assert_eq!(new.list_chain(name, 0, 9999).await.unwrap(), chain);
+        }
+        let found = to.installation().find_installation().await.unwrap();
+        assert_eq!(found, Some(own));
         let keys = to.keys().list_keys().await.unwrap();
         assert_eq!(keys, from.keys().list_keys().await.unwrap());
     }

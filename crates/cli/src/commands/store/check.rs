@@ -36,13 +36,15 @@ fn say(checked: &Checked, ctx: &Context<'_>) {
         ctx.printer.out(&line.plain(&broken.why));
     }
     let counts = format!(
-        "{} keys, {} API tokens, {} servers, {} registrations, {} credentials, {} connections",
+        "{} keys, {} API tokens, {} servers, {} registrations, {} credentials, {} connections, \
+         {} owed revocations",
         checked.keys,
         checked.api_tokens,
         checked.servers,
         checked.registrations,
         checked.credentials,
-        checked.connections
+        checked.connections,
+        checked.revocations
     );
     let head = if checked.broken.is_empty() && checked.damage.is_empty() {
         Text::new().good("✓ all opens").plain(": ")

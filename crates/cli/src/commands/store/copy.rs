@@ -51,13 +51,15 @@ fn say(copied: &Copied, ctx: &Context<'_>) {
         Text::new().good("✓ copied and read back")
     };
     let counts = format!(
-        ": {} keys, {} API tokens, {} servers, {} registrations, {} credentials, {} connections",
+        ": {} keys, {} API tokens, {} servers, {} registrations, {} credentials, {} connections, \
+         {} owed revocations",
         copied.keys,
         copied.api_tokens,
         copied.servers,
         copied.registrations,
         copied.credentials,
-        copied.connections
+        copied.connections,
+        copied.revocations
     );
     ctx.printer.out(&head.plain(counts));
     for (name, place) in [("from", &copied.from), ("to", &copied.to)] {
