@@ -200,14 +200,13 @@ async fn finish(
         Redeemed::Open(ended) => (ended, false),
         Redeemed::Written(ended) => (ended, true),
     };
-    let ended = match ended.outcome {
-        Outcome::Success => ended,
-        _ => {
-            if ended.outcome == Outcome::Failed {
-                inner.note_failed(&sign_in.key).await;
-            }
-            inner.standing_as_before(&server, &sign_in.key, ended).await
+    let ended = if ended.outcome == Outcome::Success {
+        ended
+    } else {
+        if ended.outcome == Outcome::Failed {
+            inner.note_failed(&sign_in.key).await;
         }
+        inner.standing_as_before(&server, &sign_in.key, ended).await
     };
     tracing::info!(
         server = %server.slug,
