@@ -16,6 +16,7 @@ mod first_start;
 mod keys;
 mod one_refresh;
 mod postgres;
+mod shared_sign_in;
 mod sign_in;
 mod store_copy;
 mod streaming;
