@@ -9,9 +9,9 @@ use crate::support::{Installation, Node, begin, ended, forced, linear, refusal};
 
 /// Runs a test on two nodes of each kind of database there is.
 async fn on_each<T: Future<Output = ()>>(test: impl Fn(Installation) -> T) {
-    test(Installation::new()).await;
+    Box::pin(test(Installation::new())).await;
     if let Some(installation) = Installation::on_postgres() {
-        test(installation).await;
+        Box::pin(test(installation)).await;
     }
 }
 
