@@ -9,7 +9,7 @@ use claviger_crypto::{Context, SealedFor};
 use claviger_model::{
     AccountName, Connection, Credential, CredentialKey, Fault, Server, ServerId, SignInId, UserId,
 };
-use claviger_ports::{Clock, Entropy, Fetch, Reach, Tasks};
+use claviger_ports::{Clock, Entropy, Fetch, Journal, Reach, Tasks};
 use claviger_store::{Store, StoreError, TenantStore};
 use http::{HeaderValue, header::InvalidHeaderValue};
 use tokio::sync::watch;
@@ -24,6 +24,7 @@ use crate::pause::Pauses;
 use crate::record::{RecordError, Tokens};
 use crate::refresh::Landed;
 use crate::replayed;
+use crate::rescue::Rescue;
 use crate::restored::Restored;
 use crate::sign_in::Ending;
 use crate::ticket::Tickets;
@@ -52,6 +53,8 @@ pub struct BrokerParts {
     pub audit: Arc<Auditor>,
     /// The door to issuers.
     pub fetch: Arc<dyn Fetch>,
+    /// Where an issuer's answer is until the database has it.
+    pub journal: Arc<dyn Journal>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
@@ -79,6 +82,7 @@ pub(crate) struct Inner {
     pub(crate) replayed: replayed::Seen,
     pub(crate) doubts: Doubts,
     pub(crate) narrow: Narrow,
+    pub(crate) rescue: Rescue,
     pub(crate) restored: Restored,
     pub(crate) probed: Probed,
     pub(crate) endings: Mutex<HashMap<SignInId, Ending>>,
@@ -179,6 +183,7 @@ impl Broker {
                 replayed: replayed::Seen::default(),
                 doubts: Doubts::default(),
                 narrow: Narrow::default(),
+                rescue: Rescue::default(),
                 restored: Restored::default(),
                 probed: Probed::default(),
                 endings: Mutex::default(),

@@ -83,7 +83,7 @@ impl Inner {
         }
     }
 
-    async fn complete_once(
+    pub(crate) async fn complete_once(
         &self,
         server: &Server,
         sign_in: &SignInId,
@@ -130,6 +130,7 @@ pub(crate) struct Patience<'a> {
     inner: &'a Inner,
     key: CredentialKey,
     began_ms: u64,
+    most_ms: u64,
     pause_ms: u64,
 }
 
@@ -141,7 +142,16 @@ impl<'a> Patience<'a> {
             inner,
             key: key.clone(),
             began_ms: inner.parts.clock.monotonic_ms(),
+            most_ms: KEEP_TRYING_MS,
             pause_ms: 50,
+        }
+    }
+
+    /// None at all: somebody comes again.
+    pub(crate) fn none(inner: &'a Inner, key: &CredentialKey) -> Self {
+        Self {
+            most_ms: 0,
+            ..Self::new(inner, key)
         }
     }
 
@@ -150,7 +160,8 @@ impl<'a> Patience<'a> {
         let clock = &self.inner.parts.clock;
         let waited = clock.monotonic_ms().saturating_sub(self.began_ms);
         let may_pass = matches!(error, StoreError::Busy | StoreError::Failed { .. });
-        if !may_pass || waited > KEEP_TRYING_MS || self.is_server_gone().await {
+        let is_over = self.most_ms == 0 || waited > self.most_ms;
+        if !may_pass || is_over || self.is_server_gone().await {
             return Err(error.into());
         }
         tracing::warn!(error = %Chain(&error), "a new token is not stored yet; trying again");

@@ -2,7 +2,7 @@
 //!
 //! Start at [`Broker`]. `serve` says what to attach, `refuse` what to do when that was refused,
 //! `refresh` renews, `sign_in` begins and ends sign-ins, `engine` runs the errands of the client
-//! engine for all of them, `keep` stores what they bring, and `vault` seals it.
+//! engine for all of them, `rescue` and `keep` store what they bring, and `vault` seals it.
 //!
 //! The data path sees the broker as [`Attach`] only. What it never does: hand out a
 //! token to a caller, send a credential anywhere but to the issuer and resource it belongs to, or
@@ -49,6 +49,7 @@ mod record;
 mod refresh;
 mod refuse;
 mod replayed;
+mod rescue;
 mod restored;
 mod serve;
 mod sign_in;

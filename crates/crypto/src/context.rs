@@ -10,6 +10,8 @@ pub enum SealedFor {
     Credential,
     /// A fixed header's value.
     Header,
+    /// An entry of the rescue journal.
+    Journal,
     /// Another key.
     Key,
     /// The id of an upstream's MCP session, in the hands of a caller.
@@ -44,6 +46,7 @@ impl SealedFor {
         match self {
             Self::Credential => "claviger/credential/1",
             Self::Header => "claviger/header/1",
+            Self::Journal => "claviger/journal/1",
             Self::Key => "claviger/key/1",
             Self::McpSession => "claviger/mcp-session/1",
             Self::Registration => "claviger/registration/1",

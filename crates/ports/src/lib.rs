@@ -7,7 +7,7 @@ pub use clock::Clock;
 pub use entropy::Entropy;
 pub use fetch::{Fetch, FetchError, FetchRequest, FetchResponse, Sink};
 pub use forward::{Body, BoxError, Forward, ForwardError, empty_body, full_body};
-pub use journal::{Journal, JournalError};
+pub use journal::{EntryId, Journal, JournalError};
 pub use reach::Reach;
 pub use resolve::{Resolve, ResolveError};
 pub use tasks::Tasks;

@@ -119,6 +119,7 @@ impl App {
         app.reload()
             .await
             .map_err(|source| OpenError::Store { source })?;
+        app.rescue_soon();
         Ok(app)
     }
 
@@ -136,6 +137,15 @@ impl App {
         let audit = Arc::clone(self.broker.audit());
         self.tasks
             .spawn("audit", Box::pin(async move { audit.ship().await }));
+    }
+
+    /// Stores what processes left that died; nobody waits for it.
+    fn rescue_soon(&self) {
+        let broker = self.broker.clone();
+        let rescue = async move {
+            broker.rescue().await;
+        };
+        self.tasks.spawn("replay journals", Box::pin(rescue));
     }
 
     /// Reads anew what is kept in memory.

@@ -15,10 +15,11 @@ use claviger_config::Config;
 use claviger_crypto::TenantKey;
 use claviger_egress::{Egress, EgressSettings, SystemResolve};
 use claviger_ports::system::{SystemClock, SystemEntropy};
-use claviger_ports::{Clock, Entropy};
+use claviger_ports::{Clock, Entropy, Journal};
 use claviger_proxy::{Parts, Proxy, SessionKey};
 
 use crate::catalogue::MemoryCatalogue;
+use crate::journal::FileJournal;
 use crate::open::{OpenError, Opened};
 use crate::places::node_id;
 use crate::tasks::TrackedTasks;
@@ -57,6 +58,7 @@ impl Doors {
             store: Arc::clone(&opened.store),
             vault: Arc::clone(&opened.vault),
             fetch: Arc::clone(&self.egress) as _,
+            journal: self.journal(opened),
             clock: Arc::clone(&self.clock),
             entropy: Arc::clone(&self.entropy),
             tasks: Arc::clone(&self.tasks) as _,
@@ -83,6 +85,11 @@ impl Doors {
             entropy: Arc::clone(&self.entropy),
             settings: audit_settings(config, node, is_served),
         }))
+    }
+
+    fn journal(&self, opened: &Opened) -> Arc<dyn Journal> {
+        let directory = opened.places.data_dir.join("journal");
+        Arc::new(FileJournal::new(directory, Arc::clone(&self.entropy)))
     }
 
     pub(crate) fn proxy(

@@ -13,6 +13,7 @@ pub use telemetry::{LogTo, start_logging};
 
 #[cfg(feature = "demo")]
 pub mod demo;
+pub mod journal;
 pub mod upkeep;
 #[cfg(feature = "demo")]
 pub mod walkthrough;

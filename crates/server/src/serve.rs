@@ -20,6 +20,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, public_host};
+use crate::journal::replay_often;
 use crate::listen::{self, ListenSettings};
 use crate::local::Local;
 use crate::open::OpenError;
@@ -218,6 +219,9 @@ fn look_after(app: &Arc<App>, config: &Config, stop: &CancellationToken) {
     app.tasks.spawn("sweep", Box::pin(sweeping));
     let revoking = app.broker.clone().drive_revocations();
     app.tasks.spawn("revocations", Box::pin(revoking));
+    let stopped = stop.clone().cancelled_owned();
+    let replaying = replay_often(app.broker.clone(), Arc::clone(&app.clock), stopped);
+    app.tasks.spawn("replay journals", Box::pin(replaying));
 }
 
 /// Checkpoints and pruning belong to a server; a command that lives for a second does neither.

@@ -16,9 +16,10 @@ pub(crate) async fn acquire(
         "INSERT INTO leases (tenant_id, server_id, user_id, account, owner, epoch, expires_at_ms)
          VALUES ($1, $2, $3, $4, $5, 1, $7)
          ON CONFLICT (tenant_id, server_id, user_id, account) DO UPDATE SET
-             owner = excluded.owner, epoch = leases.epoch + 1,
-             expires_at_ms = excluded.expires_at_ms
-         WHERE leases.expires_at_ms <= $6
+             owner = excluded.owner, expires_at_ms = excluded.expires_at_ms,
+             epoch = CASE WHEN leases.owner = excluded.owner THEN leases.epoch
+                 ELSE leases.epoch + 1 END
+         WHERE leases.expires_at_ms <= $6 OR leases.owner = excluded.owner
          RETURNING epoch AS \"epoch!: i64\"",
         key.tenant,
         key.server,

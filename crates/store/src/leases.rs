@@ -10,14 +10,15 @@ use crate::StoreError;
 pub struct Lease {
     /// Who holds it: random per flight.
     pub owner: String,
-    /// Counts the holders; a later one has a larger number.
+    /// Counts the owners; a later one has a larger number.
     pub epoch: u64,
 }
 
 /// Leases of one tenant.
 #[async_trait]
 pub trait Leases: Send + Sync {
-    /// Takes the lease if nobody holds it or its time is over; `ttl_ms` is in milliseconds.
+    /// Takes the lease if nobody holds it or its time is over, and extends it for the owner that
+    /// took it last, whose epoch stays; `ttl_ms` is in milliseconds.
     async fn acquire_lease(
         &self,
         key: &CredentialKey,

@@ -12,12 +12,14 @@ use claviger_store::{Guarded, StoreError};
 
 use super::intent::Intent;
 use super::lease::Holding;
+use super::storing::{Stored, Storing};
 use super::{Landed, Seen};
 use crate::broker::Inner;
 use crate::cache::{Age, Held};
 use crate::engine::Refreshed;
-use crate::keep::{MOST_RACES, Patience};
+use crate::keep::Patience;
 use crate::record::Tokens;
+use crate::rescue::Gave;
 use crate::restored::HELD;
 use crate::serve::Chain;
 use crate::{Act, Came, HoldError, Note};
@@ -36,17 +38,6 @@ pub(super) struct Flight {
 enum Leased {
     Landed(Landed),
     Mine(Holding),
-}
-
-/// What one guarded write came to.
-enum Rotated {
-    /// The row is gone: somebody ended it meanwhile.
-    Gone,
-    /// The row changed beside the token we sent; it has this version now.
-    Moved(u64),
-    /// Another token is there.
-    Superseded,
-    Written(Arc<Held>),
 }
 
 // === impl Flight ===
@@ -68,15 +59,17 @@ impl Flight {
 
     async fn fly_once(&self) -> Landed {
         failpoint_in_task!("refresh.before_lease");
-        let mut holding = match self.lease().await {
+        let holding = match self.lease().await {
             Ok(Leased::Mine(holding)) => holding,
             Ok(Leased::Landed(landed)) => return landed,
             Err(error) => return self.database(&error),
         };
         failpoint_in_task!("refresh.after_lease");
-        let landed = self.under_lease(&mut holding).await;
+        let inner = &self.inner;
+        let work = Box::pin(self.under_lease(&holding));
+        let landed = holding.keep(inner, work).await;
         failpoint_in_task!("refresh.before_release");
-        holding.release(&self.inner, &self.key).await;
+        holding.release(inner).await;
         match landed {
             Ok(landed) => landed,
             Err(HoldError::Store { source }) => self.database(&source),
@@ -122,7 +115,7 @@ impl Flight {
         is_other && held.age(self.inner.parts.clock.now(), 0) != Age::Expired
     }
 
-    async fn under_lease(&self, holding: &mut Holding) -> Result<Landed, HoldError> {
+    async fn under_lease(&self, holding: &Holding) -> Result<Landed, HoldError> {
         let inner = &self.inner;
         let held = inner.reread(&self.server, &self.key).await?;
         if let Some(held) = held.as_ref().filter(|held| self.is_news(held)) {
@@ -141,6 +134,11 @@ impl Flight {
             return self.winner().await;
         };
         failpoint_in_task!("refresh.after_intent");
+        if intent.was_left
+            && let Some(rescued) = self.rescued(&held).await?
+        {
+            return Ok(Landed::Fresh(rescued));
+        }
         let answer = inner
             .redeem_refresh(
                 &self.server,
@@ -153,9 +151,20 @@ impl Flight {
         self.conclude(holding, &held.row, &intent, answer).await
     }
 
+    /// Somebody sent this token, and nobody heard of it since: what came of it may lie in a journal
+    /// on this machine. A strict issuer ends the grant of a token that is sent again.
+    async fn rescued(&self, held: &Held) -> Result<Option<Arc<Held>>, HoldError> {
+        let inner = &self.inner;
+        if inner.rescue_left().await == 0 {
+            return Ok(None);
+        }
+        let now = inner.reread(&self.server, &self.key).await?;
+        Ok(now.filter(|now| now.row.fingerprint != held.row.fingerprint))
+    }
+
     async fn conclude(
         &self,
-        holding: &mut Holding,
+        holding: &Holding,
         sent: &Credential,
         intent: &Intent,
         answer: Refreshed,
@@ -173,7 +182,7 @@ impl Flight {
                 intent.withdraw(inner, &self.key).await;
                 Ok(Landed::Ended(Reason::Expired))
             }
-            Refreshed::Renewed { row, tokens } => self.store(holding, sent, *row, &tokens).await,
+            Refreshed::Renewed { row, tokens } => self.store(sent, *row, &tokens).await,
             Refreshed::Terminal => self.terminal(holding, sent, intent).await,
             Refreshed::Transient {
                 retry_after_s,
@@ -196,130 +205,48 @@ impl Flight {
         }
     }
 
-    /// Stores the answer before anything else is done with it. While the database does not take
-    /// it, it is held here and tried again: it may be the only copy (F13).
+    /// First to disk here, then to the database, and only then is it anybody's (F13, F14).
     async fn store(
         &self,
-        holding: &mut Holding,
         sent: &Credential,
         mut row: Credential,
         tokens: &Tokens,
     ) -> Result<Landed, HoldError> {
-        let mut patience = Patience::new(&self.inner, &self.key);
-        let mut races = 0;
-        loop {
-            match self.rotate(sent, &row, tokens).await {
-                Ok(Rotated::Written(held)) => {
-                    failpoint_in_task!("refresh.after_commit");
-                    return Ok(Landed::Fresh(held));
-                }
-                // A122, I30: the token is still the one we sent. The version is part of the seal.
-                Ok(Rotated::Moved(version)) if races < MOST_RACES => {
-                    races += 1;
-                    row.version = version + 1;
-                    self.inner.seal_into(&self.server, &mut row, tokens).await?;
-                }
-                Ok(Rotated::Gone) => match self.put_back(&mut row, tokens).await {
-                    Ok(Some(landed)) => return Ok(landed),
-                    // A sign-in was faster; it is seen in the next round.
-                    Ok(None) => {}
-                    Err(HoldError::Store { source }) => patience.again(source).await?,
-                    Err(error) => return Err(error),
-                },
-                // A newer one is there: keep that, and ours is not needed (point 9).
-                Ok(Rotated::Superseded | Rotated::Moved(_)) => return self.winner().await,
-                Err(HoldError::Store { source }) => {
-                    patience.again(source).await?;
-                    // Nobody else may send the old token while the new one waits; where the
-                    // database is away for longer than the lease, it is taken again if it can be.
-                    if let Err(error) = holding.is_ours(&self.inner, &self.key).await {
-                        tracing::debug!(error = %Chain(&error), "could not look after a lease");
-                    }
-                }
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
-    /// The row is gone. Where a person ended it, what was obtained is given back to the issuer.
-    /// Where the token we sent was refused to somebody else, ours is its successor and the only
-    /// good one: it goes back.
-    async fn put_back(
-        &self,
-        row: &mut Credential,
-        tokens: &Tokens,
-    ) -> Result<Option<Landed>, HoldError> {
-        let (inner, reason) = (&self.inner, self.why_gone().await?);
-        // G6: what was obtained under other settings is of no use under these.
-        if matches!(reason, Reason::Disconnected | Reason::SettingsChanged) {
-            // It must not live on at the issuer.
-            let at_issuer = inner.give_back_sealed(&self.server, row).await;
-            tracing::info!(server = %self.server.slug, ?at_issuer, "what a refresh brought was not kept");
-            return Ok(Some(Landed::Ended(reason)));
-        }
-        row.version = 1;
-        inner.seal_into(&self.server, row, tokens).await?;
-        let connection = self.connection(Standing::Connected, None);
-        let note = self
-            .note(Came::Ok)
-            .with("version", row.version)
-            .with("again", true);
-        let (draft, rows) = inner.parts.audit.change(&self.key.tenant, note).await?;
-        match draft.settle(rows.replace_credential(row, &connection).await) {
-            Ok(()) => {}
-            Err(StoreError::Conflict) => return Ok(None),
-            Err(error) => return Err(error.into()),
-        }
-        tracing::warn!(server = %self.server.slug, "a credential was ended although it was being renewed; it is kept");
-        inner.cache.forget(&self.key);
-        let epoch = inner.cache.epoch(&self.key);
-        let held = inner.held(row.clone(), tokens)?;
-        inner.cache.keep(&self.key, Some(Arc::clone(&held)), epoch);
-        Ok(Some(Landed::Fresh(held)))
-    }
-
-    async fn rotate(
-        &self,
-        sent: &Credential,
-        row: &Credential,
-        tokens: &Tokens,
-    ) -> Result<Rotated, HoldError> {
         let inner = &self.inner;
-        let (rows, connection) = (
-            inner.rows(&self.key),
-            self.connection(Standing::Connected, None),
-        );
-        // Before the write: what another process writes after it must not be hidden by ours.
-        let epoch = inner.cache.epoch(&self.key);
-        let note = self.note(Came::Ok).with("version", row.version);
-        let (draft, recorded) = inner.parts.audit.change(&self.key.tenant, note).await?;
-        let written = recorded
-            .rotate_credential(&sent.fingerprint, row, &connection)
-            .await;
-        let written = draft.settle(written)?;
-        if matches!(written, Guarded::Written(_)) {
-            let held = inner.held(row.clone(), tokens)?;
-            inner.cache.keep(&self.key, Some(Arc::clone(&held)), epoch);
-            return Ok(Rotated::Written(held));
-        }
-        Ok(match rows.find_credential(&self.key).await? {
-            None => Rotated::Gone,
-            Some(stored) if stored.fingerprint == sent.fingerprint => {
-                Rotated::Moved(stored.version)
+        let gave = Gave::refresh(&sent.fingerprint);
+        let written = inner.write_down(&self.server, gave, &row, tokens).await;
+        failpoint_in_task!("refresh.after_journal");
+        let storing = Storing {
+            inner,
+            server: &self.server,
+            sent: &sent.fingerprint,
+        };
+        let patience = Patience::new(inner, &self.key);
+        match storing.store(&mut row, tokens, patience).await {
+            Ok(stored) => {
+                inner.settle(written);
+                match stored {
+                    Stored::Ended(reason) => Ok(Landed::Ended(reason)),
+                    Stored::Ours(held) => Ok(Landed::Fresh(held)),
+                    Stored::Winner => self.winner().await,
+                }
             }
-            Some(_) => Rotated::Superseded,
-        })
+            Err(error) => {
+                inner.leave(written);
+                Err(error)
+            }
+        }
     }
 
     /// The issuer refused the refresh token. That ends the credential only if it is still the one
     /// that was sent, and nobody else is at it (A121).
     async fn terminal(
         &self,
-        holding: &mut Holding,
+        holding: &Holding,
         sent: &Credential,
         intent: &Intent,
     ) -> Result<Landed, HoldError> {
-        if !holding.is_ours(&self.inner, &self.key).await? {
+        if !holding.is_ours(&self.inner).await? {
             tracing::warn!(server = %self.server.slug, "the issuer refused a refresh token that somebody else is renewing");
             return Ok(Landed::Unreachable {
                 retry_after_s: Some(5),

@@ -1,21 +1,41 @@
-//! The lease of one flight: for how long it is surely ours, and how to tell afterwards.
+//! The lease of one flight, and the beat that keeps it.
+//!
+//! A lease is short, and is extended while its flight lives: a holder that dies blocks nobody for
+//! longer than [`LEASE_MS`], which is what an issuer with a timed grace for the token before needs
+//! (`security.md` 2.1, P1). The database's clock decides. A holder that cannot reach the database
+//! loses the lease by time; what it brings home later is stored by its fingerprint all the same
+//! (F17, F18).
+
+use core::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use claviger_model::{CredentialKey, Timestamp};
 use claviger_store::{Lease, StoreError};
+use futures_util::future::join;
+use tokio::sync::Notify;
 
 use crate::broker::Inner;
 use crate::serve::Chain;
 
-/// How long a lease lasts, in milliseconds: the longest a token request may take (`egress`, 120 s),
-/// and time to read before it and to store after it.
-const LEASE_MS: u32 = 150_000;
+/// How long a lease lasts without a beat, in milliseconds.
+const LEASE_MS: u32 = 15_000;
 
-/// How long after it was taken a request may still be sent, in milliseconds.
-const SEND_MS: u64 = 25_000;
+/// How often it is extended. Two beats may be lost.
+const BEAT: Duration = Duration::from_secs(4);
 
-/// A lease that was taken, and when, by our own clocks.
+/// How long after the last beat a request may still be sent, in milliseconds: what is left covers
+/// a usual answer even if no beat comes through any more.
+const SEND_MS: u64 = 9_000;
+
+/// A lease that was taken.
 pub(super) struct Holding {
     owner: String,
+    key: CredentialKey,
+    beat: Mutex<Beat>,
+}
+
+/// The lease as it was given last, and when, by our own clocks.
+struct Beat {
     lease: Lease,
     since_ms: u64,
     since: Timestamp,
@@ -30,48 +50,93 @@ impl Holding {
         key: &CredentialKey,
         owner: &str,
     ) -> Result<Option<Self>, StoreError> {
-        let clock = &inner.parts.clock;
-        // Before the call: the database counts from a moment after this.
-        let (since_ms, since) = (clock.monotonic_ms(), clock.now());
-        let lease = inner.rows(key).acquire_lease(key, owner, LEASE_MS).await?;
-        Ok(lease.map(|lease| Self {
+        let beat = Beat::ask(inner, key, owner).await?;
+        Ok(beat.map(|beat| Self {
             owner: owner.to_owned(),
-            lease,
-            since_ms,
-            since,
+            key: key.clone(),
+            beat: Mutex::new(beat),
         }))
+    }
+
+    /// Does `work` while the lease is kept.
+    pub(super) async fn keep<T>(&self, inner: &Inner, work: impl Future<Output = T>) -> T {
+        let done = Notify::new();
+        let working = async {
+            let worked = work.await;
+            done.notify_one();
+            worked
+        };
+        let beating = async {
+            loop {
+                tokio::select! {
+                    () = done.notified() => return,
+                    () = inner.parts.clock.sleep(BEAT) => {}
+                }
+                // Not broken off when the work is done: it would hold on to what was given back.
+                if let Err(error) = self.extend(inner).await {
+                    tracing::debug!(error = %Chain(&error), "could not extend a lease");
+                }
+            }
+        };
+        join(working, beating).await.0
     }
 
     /// After this, by the monotonic clock, no request may begin.
     pub(super) fn send_by_ms(&self) -> u64 {
-        self.since_ms.saturating_add(SEND_MS)
+        self.beat().since_ms.saturating_add(SEND_MS)
     }
 
     /// Whether it is ours, and takes it again where its time is over and nobody took it since. Who
     /// is told no must not judge what an answer of the issuer means: another flight is under way
     /// with the same token (A121).
-    pub(super) async fn is_ours(
-        &mut self,
-        inner: &Inner,
-        key: &CredentialKey,
-    ) -> Result<bool, StoreError> {
-        if self.is_surely_ours(inner) {
+    pub(super) async fn is_ours(&self, inner: &Inner) -> Result<bool, StoreError> {
+        if self.beat().is_surely_ours(inner) {
             return Ok(true);
         }
-        let again = Self::take(inner, key, &self.owner).await?;
+        self.extend(inner).await
+    }
+
+    /// Gives it back.
+    pub(super) async fn release(self, inner: &Inner) {
+        let lease = self.beat().lease.clone();
+        if let Err(error) = inner.rows(&self.key).release_lease(&self.key, &lease).await {
+            // It runs out by itself.
+            tracing::debug!(error = %Chain(&error), "could not give a lease back");
+        }
+    }
+
+    /// False if somebody else has it.
+    async fn extend(&self, inner: &Inner) -> Result<bool, StoreError> {
+        let again = Beat::ask(inner, &self.key, &self.owner).await?;
         let is_ours = again.is_some();
         if let Some(again) = again {
-            *self = again;
+            *self.beat() = again;
         }
         Ok(is_ours)
     }
 
-    /// Gives it back.
-    pub(super) async fn release(self, inner: &Inner, key: &CredentialKey) {
-        if let Err(error) = inner.rows(key).release_lease(key, &self.lease).await {
-            // It runs out by itself.
-            tracing::debug!(error = %Chain(&error), "could not give a lease back");
-        }
+    fn beat(&self) -> MutexGuard<'_, Beat> {
+        self.beat.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Beat ===
+
+impl Beat {
+    async fn ask(
+        inner: &Inner,
+        key: &CredentialKey,
+        owner: &str,
+    ) -> Result<Option<Self>, StoreError> {
+        let clock = &inner.parts.clock;
+        // Before the call: the database counts from a moment after this.
+        let (since_ms, since) = (clock.monotonic_ms(), clock.now());
+        let lease = inner.rows(key).acquire_lease(key, owner, LEASE_MS).await?;
+        Ok(lease.map(|lease| Self {
+            lease,
+            since_ms,
+            since,
+        }))
     }
 
     /// Both clocks: one stands still while the machine sleeps, the other may be set back.

@@ -10,10 +10,12 @@ use tokio::sync::watch;
 use crate::broker::Inner;
 use crate::cache::Held;
 use flight::Flight;
+pub(crate) use storing::{Stored, Storing};
 
 mod flight;
 mod intent;
 mod lease;
+mod storing;
 
 const RENEW: &str = "renew a credential";
 

@@ -17,6 +17,7 @@ use crate::answered::Answered;
 use crate::broker::{Inner, reach_of};
 use crate::keep::Patience;
 use crate::record::Tokens;
+use crate::rescue::Gave;
 use crate::serve::Chain;
 use crate::step::Step;
 use crate::{Act, Actor, HoldError, Note};
@@ -125,9 +126,20 @@ impl Inner {
         record: &FlightRecord,
         mut obtained: Obtained,
     ) -> Redeemed {
+        let gave = Gave::SignIn {
+            id: sign_in.id.clone(),
+            challenged: record.challenged.clone(),
+        };
+        let written = self
+            .write_down(server, gave, &obtained.row, &obtained.tokens)
+            .await;
+        failpoint_in_task!("sign_in.after_journal");
         let kept = self.keep_tokens(server, sign_in, record, &mut obtained);
         let ended = match kept.await {
-            Ok(Some(ended)) => return Redeemed::Written(ended),
+            Ok(Some(ended)) => {
+                self.settle(written);
+                return Redeemed::Written(ended);
+            }
             Ok(None) => {
                 let why = "the sign-in had been ended meanwhile; nothing was kept";
                 Ended::new(Outcome::Cancelled, why)
@@ -145,6 +157,7 @@ impl Inner {
         } = obtained;
         let revoked = self.give_back(server, &row, &tokens, client).await;
         tracing::info!(server = %server.slug, ?revoked, "what a sign-in brought was not kept");
+        self.settle(written);
         Redeemed::Open(ended)
     }
 

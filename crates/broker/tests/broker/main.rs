@@ -30,6 +30,8 @@ mod registrations;
 #[cfg(test)]
 mod repair;
 #[cfg(test)]
+mod rescue;
+#[cfg(test)]
 mod restored;
 #[cfg(test)]
 mod revocations;

@@ -31,6 +31,7 @@ fn context() -> impl Strategy<Value = Context> {
     let sealed_for = prop_oneof![
         Just(SealedFor::Credential),
         Just(SealedFor::Header),
+        Just(SealedFor::Journal),
         Just(SealedFor::Key),
         Just(SealedFor::McpSession),
         Just(SealedFor::Registration),

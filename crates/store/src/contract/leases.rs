@@ -6,18 +6,37 @@ use futures_util::future::join_all;
 use super::fixtures::{insert_servers, key, key_of, rows};
 use crate::{Lease, Store, TenantStore};
 
-/// One holder at a time, the same owner included; free again once released.
+/// One holder at a time; free again once released.
 pub async fn excludes_everybody_until_released(store: &dyn Store) {
     insert_servers(store, "t1").await;
     let rows = rows(store);
     let key = key("linear");
     let first = acquire(&*rows, &key, "a", LONG).await.unwrap();
     assert_eq!(first.owner, "a");
-    for owner in ["a", "b"] {
+    for owner in ["b", "c"] {
         assert_eq!(acquire(&*rows, &key, owner, LONG).await, None);
     }
     rows.release_lease(&key, &first).await.unwrap();
     let second = acquire(&*rows, &key, "b", LONG).await.unwrap();
+    assert!(second.epoch > first.epoch);
+}
+
+/// Its owner extends a lease, before and after its end; what it was first is what it gives back.
+pub async fn is_extended_by_its_owner_alone(store: &dyn Store) {
+    insert_servers(store, "t1").await;
+    let rows = rows(store);
+    let key = key("linear");
+    let first = acquire(&*rows, &key, "a", 1).await.unwrap();
+    for ttl_ms in [1, LONG] {
+        assert_eq!(
+            acquire(&*rows, &key, "a", ttl_ms).await,
+            Some(first.clone())
+        );
+    }
+    assert_eq!(acquire(&*rows, &key, "b", LONG).await, None);
+    rows.release_lease(&key, &first).await.unwrap();
+    let second = acquire(&*rows, &key, "b", LONG).await.unwrap();
+    assert_eq!(acquire(&*rows, &key, "a", LONG).await, None);
     assert!(second.epoch > first.epoch);
 }
 
@@ -41,9 +60,9 @@ pub async fn a_late_release_does_not_free_the_next_holder(store: &dyn Store) {
     let rows = rows(store);
     let key = key("linear");
     let late = acquire(&*rows, &key, "a", 1).await.unwrap();
-    let held = outlast(&*rows, &key, "a", LONG).await;
+    let held = outlast(&*rows, &key, "b", LONG).await;
     let forged = Lease {
-        owner: "b".to_owned(),
+        owner: "a".to_owned(),
         epoch: held.epoch,
     };
     for other in [&late, &forged] {

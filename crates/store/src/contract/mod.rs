@@ -54,7 +54,8 @@ macro_rules! contract_suite {
             installation: there_is_one, f31_its_epoch_never_goes_back;
             keys: lists_in_order, refuses_a_second_key_of_one_generation,
                 rewraps_what_was_seen;
-            leases: excludes_everybody_until_released, ends_by_time_and_counts_on,
+            leases: excludes_everybody_until_released, is_extended_by_its_owner_alone,
+                ends_by_time_and_counts_on,
                 a_late_release_does_not_free_the_next_holder, one_of_many_gets_it,
                 holds_for_one_key_only;
             purges: g6_new_settings_end_what_the_old_ones_obtained,

@@ -20,8 +20,10 @@ use claviger_store::{Store, TenantStore};
 use claviger_store_postgres::{PostgresStore, Settings};
 use claviger_store_sqlite::SqliteStore;
 use claviger_testkit::postgres::{self, Database};
-use claviger_testkit::{FixedClock, SeededEntropy, TokioTasks};
+use claviger_testkit::{FixedClock, MemoryJournal, SeededEntropy, TokioTasks};
 use http::StatusCode;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
 
 pub(crate) use issuer::Issuer;
@@ -53,6 +55,7 @@ pub(crate) struct Node {
     pub(crate) file: Option<Arc<SqliteStore>>,
     pub(crate) vault: Arc<Vault>,
     pub(crate) tasks: Arc<TokioTasks>,
+    pub(crate) journal: Arc<MemoryJournal>,
     clock: Arc<FixedClock>,
     issuer: Arc<Issuer>,
 }
@@ -131,11 +134,13 @@ impl Installation {
             entropy: Arc::clone(&entropy) as _,
             settings: AuditSettings::default(),
         });
+        let journal = Arc::new(MemoryJournal::new());
         let broker = Broker::new(BrokerParts {
             store: Arc::clone(&store),
             vault: Arc::clone(&vault),
             audit: Arc::new(audit),
             fetch: Arc::clone(&self.world) as _,
+            journal: Arc::clone(&journal) as _,
             clock: Arc::clone(&self.clock) as _,
             entropy,
             tasks: Arc::clone(&tasks) as _,
@@ -153,6 +158,7 @@ impl Installation {
             file,
             vault,
             tasks,
+            journal,
             clock: Arc::clone(&self.clock),
             issuer: Arc::clone(&self.issuer),
         })
@@ -166,6 +172,20 @@ impl Installation {
         let ended = node.sign_in(&server, &UserId::owner()).await;
         assert_eq!(ended.outcome, claviger_model::Outcome::Success, "{ended:?}");
         (installation, node, server)
+    }
+
+    /// Somebody else holds every lease from now on.
+    pub(crate) async fn give_leases_away(&self) {
+        let statement = "UPDATE leases SET owner = 'somebody else', epoch = epoch + 1,
+             expires_at_ms = 9000000000000";
+        self.sql(statement).await;
+    }
+
+    /// What somebody does with the database behind our back.
+    pub(crate) async fn sql(&self, statement: &'static str) {
+        let options = SqliteConnectOptions::new().filename(self.database());
+        let mut db = SqliteConnection::connect_with(&options).await.unwrap();
+        sqlx::query(statement).execute(&mut db).await.unwrap();
     }
 
     /// Runs `work` while time goes on.

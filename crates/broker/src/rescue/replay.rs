@@ -1,0 +1,192 @@
+//! Offering an entry to the database once more: the fingerprint that was sent decides.
+
+use std::sync::Arc;
+
+use claviger_model::{Outcome, Server, SignInId};
+use claviger_store::StoreError;
+use claviger_wire::ScopeSet;
+
+use super::entry::{Entry, Gave};
+use super::{Written, context};
+use crate::answered::Answered;
+use crate::broker::{Inner, origin_of};
+use crate::keep::Patience;
+use crate::refresh::{Stored, Storing};
+use crate::serve::Chain;
+use crate::{Act, Actor, Broker, HoldError, Note, VaultError};
+
+/// What became of an entry.
+enum Replayed {
+    /// The database does not answer: it is kept.
+    Later,
+    /// It is of no use, to nobody.
+    Refused,
+    /// It is stored, or something newer is.
+    Settled,
+}
+
+// === impl Broker ===
+
+impl Broker {
+    /// Stores what processes that died, or this one, could not store. To be called at the start
+    /// and every few seconds: while an answer lies in a journal, nobody must send the token again
+    /// that it replaces. Says how many were settled.
+    pub async fn rescue(&self) -> usize {
+        self.inner.rescue_left().await
+    }
+}
+
+// === impl Inner ===
+
+impl Inner {
+    pub(crate) async fn rescue_left(self: &Arc<Self>) -> usize {
+        // F33: what an issuer gave to the original is not for a copy.
+        if self.is_held() {
+            return 0;
+        }
+        let _turn = self.rescue.turn.lock().await;
+        let adopted = self.parts.journal.adopt().await;
+        let adopted = adopted
+            .into_iter()
+            .map(|(id, sealed)| Written { id, sealed });
+        let mut left = core::mem::take(&mut *self.rescue.left());
+        left.extend(adopted);
+        let mut settled = 0;
+        for written in left {
+            match self.replay(&written.sealed).await {
+                Replayed::Settled => {
+                    self.parts.journal.settle(written.id);
+                    settled += 1;
+                }
+                Replayed::Refused => self.parts.journal.refuse(written.id),
+                Replayed::Later => self.leave(Some(written)),
+            }
+        }
+        settled
+    }
+
+    async fn replay(self: &Arc<Self>, sealed: &[u8]) -> Replayed {
+        let error = match self.replay_entry(sealed).await {
+            Ok(()) => return Replayed::Settled,
+            Err(error) => error,
+        };
+        let may_pass = match &error {
+            HoldError::Store { source }
+            | HoldError::Vault {
+                source: VaultError::Store { source },
+            } => {
+                // Somebody was stored in between: the next look sees it.
+                matches!(
+                    source,
+                    StoreError::Busy | StoreError::Conflict | StoreError::Failed { .. }
+                )
+            }
+            HoldError::Vault {
+                source: VaultError::Unavailable { .. },
+            } => true,
+            _ => false,
+        };
+        if may_pass {
+            tracing::debug!(error = %Chain(&error), "an entry of a journal is not stored yet");
+            return Replayed::Later;
+        }
+        tracing::error!(error = %Chain(&error), "an entry of a journal cannot be used");
+        Replayed::Refused
+    }
+
+    async fn replay_entry(self: &Arc<Self>, sealed: &[u8]) -> Result<(), HoldError> {
+        let opened = self.parts.vault.open_journal(&context(), sealed).await?;
+        let mut entry = Entry::from_bytes(&opened)?;
+        entry.row.fingerprint = self.fingerprint(&entry.tokens);
+        let rows = self.rows(&entry.row.key);
+        let server = rows.find_server_by_id(&entry.row.key.server).await?;
+        let Some(server) = server.filter(|server| origin_of(server) == entry.origin) else {
+            tracing::warn!(server = %entry.row.key.server, "what an issuer gave is dropped: its server is gone, or elsewhere now");
+            return Ok(());
+        };
+        match entry.gave.clone() {
+            Gave::Refresh { sent } => {
+                let sent = Gave::sent(&sent);
+                self.replay_refresh(&server, entry, &sent).await
+            }
+            Gave::SignIn { id, challenged } => {
+                self.replay_sign_in(&server, entry, &id, challenged).await
+            }
+        }
+    }
+
+    async fn replay_refresh(
+        self: &Arc<Self>,
+        server: &Server,
+        mut entry: Entry,
+        sent: &[u8],
+    ) -> Result<(), HoldError> {
+        let storing = Storing {
+            inner: self,
+            server,
+            sent,
+        };
+        self.seal_into(server, &mut entry.row, &entry.tokens)
+            .await?;
+        let patience = Patience::none(self, &entry.row.key);
+        let stored = storing
+            .store(&mut entry.row, &entry.tokens, patience)
+            .await?;
+        let key = &entry.row.key;
+        match stored {
+            Stored::Ours(_) => {
+                self.pauses.forget(key);
+                tracing::warn!(server = %server.slug, "stored what a refresh brought before its process died");
+            }
+            Stored::Ended(reason) => {
+                tracing::info!(server = %server.slug, reason = reason.as_str(), "what a refresh brought is dropped: the credential was ended");
+            }
+            Stored::Winner => {
+                tracing::info!(server = %server.slug, "what a refresh brought is dropped: it is stored, or something newer is");
+            }
+        }
+        Ok(())
+    }
+
+    /// Completes a sign-in whose process died with its code redeemed. Its end and its credential are
+    /// one transaction, so that one that ended as a success is stored already.
+    async fn replay_sign_in(
+        self: &Arc<Self>,
+        server: &Server,
+        mut entry: Entry,
+        id: &SignInId,
+        challenged: Option<ScopeSet>,
+    ) -> Result<(), HoldError> {
+        let key = entry.row.key.clone();
+        let before = self.connection(&key).await?;
+        let answered = Answered {
+            challenged,
+            step_ups: before.map_or(0, |before| before.step_ups),
+        };
+        let connection = answered.connection(&entry.row, self.parts.clock.now());
+        let note = Note::credential(Act::CredentialStore, server, &key)
+            .by(Actor::User(key.user.clone()))
+            .with("rescued", true);
+        let (row, tokens) = (&mut entry.row, &entry.tokens);
+        let once = self.complete_once(server, id, row, tokens, &connection, &note);
+        let (is_first, replaced) = once.await?;
+        if is_first {
+            self.pauses.forget(&key);
+            if let Some(replaced) = replaced {
+                self.replaced(server, replaced, &entry.row);
+            }
+            self.cache.forget(&key);
+            self.tickets.forget(&key);
+            tracing::warn!(server = %server.slug, "completed a sign-in whose process died");
+            return Ok(());
+        }
+        let known = self.rows(&key).find_sign_in(id).await?;
+        if known.is_some_and(|known| known.outcome == Some(Outcome::Success)) {
+            return Ok(());
+        }
+        // Cancelled, replaced or given up: it must not live on at the issuer.
+        let revoked = self.give_back_sealed(server, &entry.row).await;
+        tracing::info!(server = %server.slug, ?revoked, "what a sign-in brought was not kept");
+        Ok(())
+    }
+}

@@ -1,0 +1,161 @@
+//! What an issuer gave outlives the process that asked for it (F11, F13, F14).
+
+use claviger_model::{Reason, Server, Standing, UserId};
+
+use crate::support::{Installation, Node};
+
+/// What is left of a refresh whose process dies before it asks the database: the entry, the
+/// intent, and the old credential.
+async fn died_refreshing() -> (Installation, Node, Server, Vec<Vec<u8>>) {
+    let (installation, dead, server) = Installation::signed_in().await;
+    let node = installation.node(9).await;
+    dead.expire();
+    let before = dead.credential(&server).await.unwrap();
+    let mut connection = dead.connection(&server).await.unwrap();
+    dead.bearer(&server).await;
+    let entry = dead.journal.entries().pop().unwrap();
+    // The database is what it was when the answer arrived.
+    let rows = node.rows();
+    let after = node.credential(&server).await.unwrap();
+    let ended = rows.end_credential(&after.key, &after.fingerprint, &connection);
+    ended.await.unwrap();
+    connection.reason = Some(Reason::AmbiguousRotation);
+    rows.replace_credential(&before, &connection).await.unwrap();
+    (installation, node, server, vec![entry])
+}
+
+#[tokio::test]
+async fn f14_a_refresh_whose_process_died_is_stored_at_the_next_start() {
+    let (installation, node, server, left) = died_refreshing().await;
+    node.journal.leave(left);
+    assert_eq!(node.broker.rescue().await, 1);
+    assert_eq!(node.journal.unsettled().len(), 0);
+    // Nothing was sent again, and the next refresh goes on from there.
+    assert_eq!(installation.issuer.redeemed(), 1);
+    let connection = node.connection(&server).await.unwrap();
+    assert_eq!(
+        (connection.standing, connection.reason),
+        (Standing::Connected, None)
+    );
+    let first = node.bearer(&server).await;
+    node.expire();
+    assert_ne!(node.bearer(&server).await, first);
+    let (redeemed, reused) = installation.issuer.set(|one| (one.redeemed, one.reused));
+    assert_eq!((redeemed, reused), (2, 0));
+}
+
+#[tokio::test]
+async fn f14_whoever_finds_the_intent_looks_into_the_journals_before_it_sends() {
+    let (installation, node, server, left) = died_refreshing().await;
+    node.journal.leave(left);
+    node.bearer(&server).await;
+    let (redeemed, reused) = installation.issuer.set(|one| (one.redeemed, one.reused));
+    assert_eq!((redeemed, reused), (1, 0));
+}
+
+#[tokio::test]
+async fn f14_what_was_stored_before_its_process_died_is_dropped() {
+    let (installation, node, server) = Installation::signed_in().await;
+    node.expire();
+    node.bearer(&server).await;
+    let first = node.journal.entries();
+    node.expire();
+    let now = node.bearer(&server).await;
+    let version = node.credential(&server).await.unwrap().version;
+    let next = installation.node(2).await;
+    // The oldest, the one that is stored, and both once more.
+    next.journal.leave(node.journal.entries());
+    next.journal.leave(first);
+    next.broker.rescue().await;
+    assert!(next.journal.unsettled().is_empty());
+    assert!(next.journal.refused().is_empty());
+    assert_eq!(next.bearer(&server).await, now);
+    assert_eq!(next.credential(&server).await.unwrap().version, version);
+}
+
+#[tokio::test]
+async fn f14_k10_what_a_person_ended_does_not_come_back() {
+    let (installation, node, server, left) = died_refreshing().await;
+    let owner = UserId::owner();
+    node.broker.disconnect(&server, &owner).await.unwrap();
+    let revoked = installation.issuer.set(|issuer| issuer.revoked.len());
+    node.journal.leave(left);
+    node.broker.rescue().await;
+    assert!(node.credential(&server).await.is_none());
+    assert!(node.journal.unsettled().is_empty());
+    // And does not live on at the issuer.
+    assert!(installation.issuer.set(|issuer| issuer.revoked.len()) > revoked);
+}
+
+#[tokio::test]
+async fn f04_f14_a_sign_in_whose_process_died_is_completed_once() {
+    let (installation, dead, server) = Installation::signed_in().await;
+    let entry = dead.journal.entries().pop().unwrap();
+    for undone in [
+        "DELETE FROM credentials",
+        "DELETE FROM connections",
+        "UPDATE sign_ins SET outcome = NULL",
+    ] {
+        installation.sql(undone).await;
+    }
+    let next = installation.node(2).await;
+    next.journal.leave([entry.clone()]);
+    assert_eq!(next.broker.rescue().await, 1);
+    let connection = next.connection(&server).await.unwrap();
+    assert_eq!(connection.standing, Standing::Connected);
+    next.bearer(&server).await;
+    // After a logout it is a thing of the past.
+    let owner = UserId::owner();
+    next.broker.disconnect(&server, &owner).await.unwrap();
+    next.journal.leave([entry]);
+    next.broker.rescue().await;
+    assert!(next.credential(&server).await.is_none());
+    assert!(next.journal.unsettled().is_empty());
+}
+
+#[tokio::test]
+async fn f04_m3_a_sign_in_that_was_given_up_is_not_completed_but_revoked() {
+    let (installation, dead, server) = Installation::signed_in().await;
+    let entry = dead.journal.entries().pop().unwrap();
+    for undone in [
+        "DELETE FROM credentials",
+        "UPDATE sign_ins SET outcome = 'cancelled'",
+    ] {
+        installation.sql(undone).await;
+    }
+    let next = installation.node(2).await;
+    next.journal.leave([entry]);
+    next.broker.rescue().await;
+    assert!(next.credential(&server).await.is_none());
+    assert!(!installation.issuer.set(|issuer| issuer.revoked.is_empty()));
+}
+
+#[tokio::test]
+async fn f11_a_full_disk_costs_nothing_while_the_database_takes_it() {
+    let (installation, node, server) = Installation::signed_in().await;
+    node.journal.set_full(true);
+    for _ in 0..3 {
+        node.expire();
+        node.bearer(&server).await;
+    }
+    assert_eq!(installation.issuer.redeemed(), 3);
+    node.journal.set_full(false);
+    node.expire();
+    node.bearer(&server).await;
+    assert!(node.journal.unsettled().is_empty());
+}
+
+#[tokio::test]
+async fn an_entry_that_does_not_open_is_set_aside() {
+    let (_installation, node, server) = Installation::signed_in().await;
+    node.expire();
+    node.bearer(&server).await;
+    let mut flipped = node.journal.entries().pop().unwrap();
+    let last = flipped.len() - 1;
+    flipped[last] ^= 1;
+    node.journal
+        .leave([flipped, b"garbage".to_vec(), Vec::new()]);
+    assert_eq!(node.broker.rescue().await, 0);
+    assert_eq!(node.journal.refused().len(), 3);
+    node.bearer(&server).await;
+}
