@@ -38,6 +38,17 @@ pub enum Line {
     SignInEnded(SignInEnded),
     /// A sign-in waits for the person.
     SignInStarted(SignInStarted),
+    /// A user has nothing any more.
+    UserRemoved {
+        /// The user.
+        user: String,
+        /// Connections that ended.
+        connections: usize,
+        /// Sign-ins under way that were cancelled.
+        sign_ins: usize,
+        /// API tokens that were deleted.
+        api_tokens: usize,
+    },
     /// Something was tried just now.
     Step(StepView),
 }

@@ -56,6 +56,12 @@ pub enum Request {
         #[serde(default)]
         yes: bool,
     },
+    /// Ends everything a user has: API tokens, sign-ins under way and connections. Answers
+    /// [`crate::Line::LoggedOut`] for each connection, then [`crate::Line::UserRemoved`].
+    RemoveUser {
+        /// The user.
+        user: String,
+    },
     /// Makes new generations and seals everything anew, or wraps every key anew. Answers
     /// [`crate::Line::KeyStep`]s and [`crate::Line::KeyProgress`], then [`crate::Line::KeySummary`].
     RotateKeys {
@@ -183,6 +189,7 @@ impl fmt::Debug for Request {
                 .field("force", force)
                 .finish(),
             Self::Logout { slug } => one(f, "Logout", slug),
+            Self::RemoveUser { user } => f.debug_struct("RemoveUser").field("user", user).finish(),
             Self::RotateKeys {
                 kek,
                 drop_old,

@@ -33,6 +33,8 @@ pub struct Ending(Vec<(CredentialKey, Owing)>);
 pub struct Ended {
     /// Whose it was.
     pub user: UserId,
+    /// At which server. It may be gone.
+    pub server: ServerId,
     /// Under which account.
     pub account: AccountName,
     /// What the issuer said.
@@ -159,10 +161,19 @@ impl Broker {
         ended
             .map(|(key, at_issuer)| Ended {
                 user: key.user,
+                server: key.server,
                 account: key.account,
                 at_issuer,
             })
             .collect()
+    }
+}
+
+// === impl Ending ===
+
+impl Ending {
+    pub(crate) fn extend(&mut self, more: Vec<(CredentialKey, Owing)>) {
+        self.0.extend(more);
     }
 }
 

@@ -304,3 +304,32 @@ async fn a_new_secret_or_key_of_the_same_client_is_used_at_once() {
         Some(held)
     );
 }
+
+#[tokio::test]
+async fn f06_removing_a_user_ends_and_revokes_everything_of_theirs() {
+    let (installation, node, server) = Installation::signed_in().await;
+    let issuer = &installation.issuer;
+    let other = UserId::parse("other").unwrap();
+    node.sign_in(&server, &other).await;
+    let started = node.start(&server, &other, forced()).await;
+    let query = issuer.agree(&started.authorization_url);
+    issuer.set(|issuer| {
+        issuer.next_revocations.push_back(Err(FetchError::Broken));
+    });
+    let removed = node.broker.remove_user(&server.tenant, &other).await;
+    let removed = removed.unwrap();
+    assert_eq!((removed.sign_ins, removed.api_tokens), (1, 0));
+    let ended = node.broker.revoke_ended(removed.ended).await;
+    assert_eq!(ended.len(), 1);
+    assert!(matches!(ended[0].at_issuer, AtIssuer::Pending(_)));
+    let held = node.rows().list_user_credentials(&other).await.unwrap();
+    assert!(held.is_empty());
+    let late = node.complete(&server, &query).await;
+    assert!(matches!(late, Completed::NotOurs), "{late:?}");
+    installation.clock.advance_secs(60);
+    assert_eq!(node.broker.try_revocations().await, 1);
+    assert_eq!(issuer.revoked(), ["refresh", "access"]);
+    // The owner's is as it was.
+    assert!(node.attach(&server).await.unwrap().mark.is_some());
+    assert_eq!(issuer.live(), 1);
+}

@@ -18,6 +18,7 @@ pub(crate) use server::{
 };
 pub(crate) use sign_in::{LoginArgs, StatusArgs};
 pub(crate) use store::{StoreCheckArgs, StoreCommand, StoreCopyArgs, StoreMigrateArgs};
+pub(crate) use user::{UserArgs, UserCommand};
 
 mod audit;
 mod backup;
@@ -31,6 +32,7 @@ mod serve;
 mod server;
 mod sign_in;
 mod store;
+mod user;
 
 /// Sign in once; every MCP client reaches every protected MCP server through one address.
 #[derive(Debug, Parser)]
@@ -135,6 +137,9 @@ pub(crate) enum Command {
     /// Check, migrate and copy the database
     #[command(subcommand)]
     Store(StoreCommand),
+    /// End what users have
+    #[command(subcommand)]
+    User(UserCommand),
     /// Print the reference of the command line as Markdown
     #[command(hide = true)]
     Docs,

@@ -1,6 +1,8 @@
 //! One file per command.
 
-use crate::args::{AuditCommand, Command, ConfigCommand, KeysCommand, ServerCommand, StoreCommand};
+use crate::args::{
+    AuditCommand, Command, ConfigCommand, KeysCommand, ServerCommand, StoreCommand, UserCommand,
+};
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;
@@ -23,6 +25,7 @@ mod server;
 mod status;
 mod store;
 mod tools;
+mod user;
 
 /// What a command comes to.
 pub(crate) type Outcome = Result<Exit, CommandError>;
@@ -61,6 +64,7 @@ pub(crate) async fn run(command: Command, ctx: &Context<'_>) -> Outcome {
             Box::pin(store::migrate::run(args, ctx)).await
         }
         Command::Tools(args) => tools::run(args, ctx).await,
+        Command::User(UserCommand::Remove(args)) => user::remove(args, ctx).await,
     }
 }
 
@@ -97,6 +101,7 @@ impl Command {
             Self::Store(StoreCommand::Copy(args)) => args.output.json,
             Self::Store(StoreCommand::Migrate(args)) => args.output.json,
             Self::Tools(args) => args.output.json,
+            Self::User(UserCommand::Remove(args)) => args.output.json,
         }
     }
 }

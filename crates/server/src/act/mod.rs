@@ -11,6 +11,7 @@ mod keys;
 mod login;
 mod servers;
 mod status;
+mod users;
 mod view;
 
 /// Where lines go.
@@ -43,6 +44,7 @@ pub(crate) async fn act(app: &App, request: Request, sink: Sink<'_>) {
         }
         Request::ListRevocations => status::revocations(app, sink).await,
         Request::RemoveServer { slug, yes } => servers::remove(app, &slug, yes, sink).await,
+        Request::RemoveUser { user } => users::remove(app, &user, sink).await,
         Request::SetServer(set) => servers::set(app, *set, sink).await,
         Request::ShowServer { slug } => servers::show(app, &slug, sink).await,
         Request::Status { slug } => status::status(app, slug.as_deref(), sink).await,
