@@ -7,6 +7,7 @@ mod a120_callers;
 mod f01_f02_kills;
 mod f03_failpoints;
 mod f04_sign_ins;
+mod f06_revocations;
 mod f07_keys;
 mod f08_migrations;
 mod f11_disk;
@@ -17,6 +18,7 @@ mod f21_answers;
 mod f22_bursts;
 mod f26_clocks;
 mod f30_boot;
+mod f31_restores;
 mod f36_busy;
 
 const BOTH: [Backend; 2] = [Backend::Sqlite, Backend::Postgres];
@@ -28,6 +30,7 @@ pub(crate) fn all() -> Vec<Scenario> {
         f01_f02_kills::scenarios,
         f03_failpoints::scenarios,
         f04_sign_ins::scenarios,
+        f06_revocations::scenarios,
         f07_keys::scenarios,
         f08_migrations::scenarios,
         f18_stopped::scenarios,
@@ -43,6 +46,7 @@ pub(crate) fn all() -> Vec<Scenario> {
         f21_answers::scenarios,
         f22_bursts::scenarios,
         f30_boot::scenarios,
+        f31_restores::scenarios,
         f36_busy::scenarios,
     ] {
         all.extend(of());
