@@ -36,7 +36,7 @@ use crate::report::{Line, table};
 use crate::scenario::{Circumstances, Outcome, Scenario};
 
 /// How many scenarios run at one time; most of their time is waiting.
-const BESIDE: usize = 4;
+const BESIDE: usize = 6;
 
 #[tokio::main]
 async fn main() -> ExitCode {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use crate::dice::Dice;
@@ -71,18 +72,20 @@ async fn die(cluster: &mut Cluster, slug: &str, point: &str) -> bool {
     cluster.stop(0).await;
     let failpoints = [("CLAVIGER_FAILPOINTS", format!("{point}=kill"))];
     cluster.serve(0, &failpoints).await.unwrap();
-    begin(cluster, slug);
-    match cluster.nodes[0].take() {
+    let command = begin(cluster, slug);
+    let is_dead = match cluster.nodes[0].take() {
         Some(mut node) => node.dies(Duration::from_secs(10)).await,
         None => true,
-    }
+    };
+    command.abort();
+    is_dead
 }
 
 /// Is killed at any instant; half of them count from the request for the tokens.
 async fn kill(cluster: &mut Cluster, issuer: &Issuer, slug: &str, dice: &mut Dice) {
     let (is_aimed, wait) = (dice.once_in(2), dice.between(0, 160));
     let began = Instant::now();
-    begin(cluster, slug);
+    let command = begin(cluster, slug);
     while is_aimed
         && issuer.requests_since(began).is_empty()
         && began.elapsed() < Duration::from_secs(3)
@@ -91,10 +94,12 @@ async fn kill(cluster: &mut Cluster, issuer: &Issuer, slug: &str, dice: &mut Dic
     }
     sleep(Duration::from_millis(wait)).await;
     cluster.kill(0).await;
+    // The command goes too: left alone it would begin anew by itself.
+    command.abort();
 }
 
 /// Starts a sign-in and plays the browser; nobody waits for its end.
-fn begin(cluster: &Cluster, slug: &str) {
+fn begin(cluster: &Cluster, slug: &str) -> JoinHandle<()> {
     let (place, slug) = (cluster.places[0].clone(), slug.to_owned());
     tokio::spawn(async move {
         let words = [
@@ -111,8 +116,8 @@ fn begin(cluster: &Cluster, slug: &str) {
                     browse(url).await.ok();
                 }
             })
-            .await
-    });
+            .await;
+    })
 }
 
 async fn weigh(outcome: &mut Outcome, issuer: &Issuer, cluster: &Cluster, slug: &str) {

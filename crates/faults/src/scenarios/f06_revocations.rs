@@ -14,7 +14,7 @@ use crate::scenario::{Circumstances, Outcome, Scenario};
 
 const POINTS: [&str; 2] = ["revoke.after_end", "revoke.after_send"];
 /// How long a revocation may wait for its next attempt after the issuer is back.
-const RESUMED: Duration = Duration::from_secs(60);
+const RESUMED: Duration = Duration::from_mins(1);
 
 pub(crate) fn scenarios(backend: Backend) -> Vec<Scenario> {
     vec![Scenario {
