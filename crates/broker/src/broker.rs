@@ -28,7 +28,7 @@ use crate::rescue::Rescue;
 use crate::restored::Restored;
 use crate::sign_in::Ending;
 use crate::ticket::Tickets;
-use crate::{Auditor, TokenMark, Vault, VaultError};
+use crate::{Act, Auditor, Came, Note, TokenMark, Vault, VaultError};
 
 /// How the broker speaks for this installation.
 #[derive(Debug, Clone)]
@@ -297,7 +297,12 @@ impl Inner {
             .parts
             .vault
             .open_record(&row.key.tenant, &context, &row.sealed)
-            .await?;
+            .await;
+        if let Err(VaultError::Tampered { .. }) = &opened {
+            let note = Note::credential(Act::Tamper, server, &row.key).came(Came::Refused);
+            self.parts.audit.tell_soon(note);
+        }
+        let opened = opened?;
         Ok(Tokens::from_bytes(&opened, row)?)
     }
 

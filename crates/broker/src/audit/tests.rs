@@ -206,6 +206,10 @@ impl Home {
 
     /// Another process.
     fn process(&self, seed: u64) -> Auditor {
+        self.with(seed, AuditMode::Normal, 10_000)
+    }
+
+    fn with(&self, seed: u64, mode: AuditMode, queue: usize) -> Auditor {
         Auditor::new(AuditParts {
             store: Arc::clone(&self.store) as _,
             vault: Arc::clone(&self.vault),
@@ -213,6 +217,8 @@ impl Home {
             entropy: Arc::new(SeededEntropy::new(seed)),
             settings: AuditSettings {
                 node: format!("node-{seed}"),
+                mode,
+                queue,
                 ..AuditSettings::default()
             },
         })
@@ -508,6 +514,57 @@ async fn an_earlier_copy_shows_a_database_that_was_set_back() {
     let problems = verifier.finish().problems;
     let by = "an earlier copy".to_owned();
     assert_eq!(problems[0].kind, ProblemKind::Truncated { ends_at: 3, by });
+}
+
+fn one_use() -> Use {
+    let key = claviger_model::CredentialKey {
+        tenant: TenantId::default_tenant(),
+        user: UserId::owner(),
+        server: claviger_model::ServerId::parse("linear").unwrap(),
+        account: claviger_model::AccountName::default_account(),
+    };
+    Use {
+        by: Actor::User(UserId::owner()),
+        server: claviger_model::Slug::parse("linear").unwrap(),
+        of: Used::Fixed(key),
+    }
+}
+
+#[tokio::test]
+async fn a227_f41_in_strict_mode_nothing_is_used_while_the_log_is_blocked() {
+    let home = Home::new().await;
+    let auditor = home.with(1, AuditMode::Strict, 1);
+    {
+        let mut waiting = core::pin::pin!(auditor.used(one_use()));
+        assert!(futures_util::FutureExt::now_or_never(waiting.as_mut()).is_none());
+        // There is no place for another one, so it is refused at once.
+        let full = auditor.used(one_use()).await;
+        assert!(matches!(full, Err(crate::Missing::Unrecorded { .. })));
+        home.clock.advance_secs(6);
+        let late = waiting.await;
+        assert!(matches!(late, Err(crate::Missing::Unrecorded { .. })));
+    }
+    // What waited is stored once the log is back.
+    auditor.close().await;
+    let acts = home.log().acts();
+    assert_eq!(acts, ["audit.begin", "credential.use", "audit.end"]);
+}
+
+#[tokio::test]
+async fn f41_uses_without_a_place_are_counted_and_the_number_is_recorded() {
+    let home = Home::new().await;
+    let auditor = home.with(1, AuditMode::Normal, 2);
+    for _ in 0..5 {
+        auditor.used(one_use()).await.unwrap();
+    }
+    auditor.close().await;
+    let all = home.log().all();
+    let count = |act: &str| all.iter().find(|one| one.act == act).map(|one| one.count);
+    assert_eq!(
+        (count("credential.use"), count("audit.lost")),
+        (Some(2), Some(3))
+    );
+    assert_eq!(home.verdict(&all).await.problems, []);
 }
 
 #[test]

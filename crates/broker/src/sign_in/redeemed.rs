@@ -219,8 +219,13 @@ impl Inner {
         if let Some(registration) = registered {
             // Q09: the next sign-in registers anew; nothing else is thrown away, and a client the
             // operator set is never registered anew.
-            let rows = self.rows(key);
-            if let Err(error) = rows.retire_registration(registration).await {
+            let retired = async {
+                let note = Note::server(Act::RegistrationRetire, server);
+                let note = note.with("registration", registration.as_str());
+                let (draft, rows) = self.parts.audit.change(&key.tenant, note).await?;
+                draft.settle(rows.retire_registration(registration).await)
+            };
+            if let Err(error) = retired.await {
                 tracing::warn!(error = %Chain(&error), "could not retire a registration");
             }
         }
