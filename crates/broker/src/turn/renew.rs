@@ -103,6 +103,7 @@ impl Broker {
             done: 0,
             stuck: BTreeSet::new(),
             races: BTreeMap::new(),
+            doubted: BTreeSet::new(),
         };
         if total == 0 {
             return Ok(());
@@ -150,6 +151,9 @@ impl Broker {
                 work.stuck.insert(name);
             }
             Err(error) if error.may_pass() => return Err(error),
+            // Another process may have sealed it anew, and dropped the key we wanted. Then it is not
+            // there at the second look.
+            Err(_) if work.doubted.insert(name.clone()) => {}
             // A208: what does not open keeps its key.
             Err(error) => {
                 on(TurnEvent::Broken {
@@ -168,6 +172,8 @@ struct Work {
     /// What cannot be sealed anew, by name.
     stuck: BTreeSet<String>,
     races: BTreeMap<String, u32>,
+    /// What did not open when it was first tried.
+    doubted: BTreeSet<String>,
 }
 
 /// The keys that get another generation. If an earlier turn broke off, those are the keys it had
