@@ -89,6 +89,10 @@ pub enum StepStatus {
 }
 
 /// A server as it may be shown.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own that a reader looks for by name"
+)]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ServerView {
     /// Name in the address.

@@ -125,6 +125,10 @@ pub struct AddServer {
 }
 
 /// What to change of a server; what is absent stays. Secret fields are consumed and sealed.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own on the command line"
+)]
 #[derive(Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SetServer {

@@ -27,7 +27,7 @@ pub use step::{Step, StepKind, StepSink};
 pub use sweep::Swept;
 pub use turn::{KeyUse, Turn, TurnEvent, TurnSink};
 pub use vault::{
-    AuditKey, KekProvider, Keks, KeyId, KeyInfo, KeyName, ProviderError, Vault, VaultError,
+    AuditKey, KekProvider, KekProviderError, Keks, KeyId, KeyName, Vault, VaultError, VaultKey,
 };
 
 mod answered;

@@ -102,8 +102,8 @@ mod tests {
 
     type Change = fn(&mut Server, &mut OauthSettings);
 
-    fn scopes(text: &str) -> Option<ScopeSet> {
-        Some(ScopeSet::parse_lossy(text))
+    fn scopes(text: &str) -> ScopeSet {
+        ScopeSet::parse_lossy(text)
     }
 
     fn server() -> (Server, OauthSettings) {
@@ -111,7 +111,7 @@ mod tests {
             client_id: Some("client".to_owned()),
             sealed_client_secret: Some("secret".to_owned()),
             issuer: Some("https://issuer.example".to_owned()),
-            scopes: scopes("read write"),
+            scopes: Some(scopes("read write")),
             ..OauthSettings::default()
         };
         let server = Server {
@@ -147,15 +147,17 @@ mod tests {
             (&[], |server, _| server.allow_private = true),
             (&[], |_, settings| settings.sealed_client_secret = None),
             (&[], |_, settings| {
-                settings.sealed_private_key = Some("key".to_owned())
+                settings.sealed_private_key = Some("key".to_owned());
             }),
             (&[], |_, settings| {
-                settings.scopes = scopes("read write more")
+                settings.scopes = Some(scopes("read write more"));
             }),
             (&[], |_, settings| settings.scopes = None),
-            (&["scopes"], |_, settings| settings.scopes = scopes("read")),
+            (&["scopes"], |_, settings| {
+                settings.scopes = Some(scopes("read"));
+            }),
             (&["url"], |server, _| {
-                server.url = "https://one.example/other".to_owned()
+                server.url = "https://one.example/other".to_owned();
             }),
             (&["auth", "client", "issuer"], |server, _| {
                 server.auth = Auth::Headers {
@@ -163,7 +165,7 @@ mod tests {
                 };
             }),
             (&["grant"], |_, settings| {
-                settings.grant = Grant::ClientCredentials
+                settings.grant = Grant::ClientCredentials;
             }),
             (&["client"], |_, settings| settings.client_id = None),
             (&["client"], |_, settings| {
@@ -189,9 +191,9 @@ mod tests {
         });
         let named = terms(|_, _| {});
         let mut row = credential(None);
-        row.scopes_granted = scopes("read").unwrap();
+        row.scopes_granted = scopes("read");
         assert!(open.ended_by(&named, &[row.clone()]).is_empty());
-        row.scopes_granted = scopes("admin").unwrap();
+        row.scopes_granted = scopes("admin");
         assert_eq!(open.ended_by(&named, &[row.clone()]), ["scopes"]);
         row.issuer = "https://other.example".to_owned();
         assert_eq!(open.ended_by(&named, &[row]), ["issuer", "scopes"]);

@@ -20,7 +20,7 @@ pub(crate) struct InvalidInstant;
 
 impl Instant {
     /// Counted from `now`.
-    pub(crate) fn from_now(self, now: Timestamp) -> Timestamp {
+    pub(crate) fn counted_from(self, now: Timestamp) -> Timestamp {
         match self {
             Self::Ago(seconds) => now.plus(-seconds),
             Self::At(at) => at,
@@ -97,7 +97,7 @@ mod tests {
         let now = Timestamp::from_secs(1_800_000_000);
         let read = |text: &str| {
             text.parse::<Instant>()
-                .map(|one| one.from_now(now).to_string())
+                .map(|one| one.counted_from(now).to_string())
         };
         assert_eq!(read("24h").unwrap(), now.plus(-86_400).to_string());
         assert_eq!(read("2026-11-21").unwrap(), "2026-11-21T00:00:00Z");

@@ -63,8 +63,8 @@ impl App {
     ) -> Result<Arc<Self>, OpenError> {
         let doors = Doors::open(config, own_sockets)?;
         let (clock, entropy) = (Arc::clone(&doors.clock), Arc::clone(&doors.entropy));
-        let (entropy_too, clock_too) = (Arc::clone(&entropy), Arc::clone(&clock));
-        let opened = open::open(config, entropy_too, clock_too, Absent::Make).await?;
+        let (random, time) = (Arc::clone(&entropy), Arc::clone(&clock));
+        let opened = open::open(config, random, time, Absent::Make).await?;
         let broker = broker(&doors, config, &opened, base.clone()).await?;
         let catalogue = Arc::new(MemoryCatalogue::default());
         let pulse = Arc::new(Pulse::new(clock.monotonic_ms()));
@@ -76,12 +76,8 @@ impl App {
         ));
         let guard = Guard::new(Arc::clone(&api_tokens) as _, GuardSettings::default());
         let proxy = doors.proxy(config, &opened, &broker, &catalogue);
-        let landing = Arc::new(landing(
-            config,
-            &opened,
-            base.clone(),
-            Arc::clone(&doors.tasks) as _,
-        ));
+        let tasks = Arc::clone(&doors.tasks) as _;
+        let landing = Arc::new(landing(config, &opened, base.clone(), tasks));
         let web = Arc::new(Web {
             broker: broker.clone(),
             catalogue: Arc::clone(&catalogue),

@@ -183,15 +183,10 @@ pub async fn serve(
     }
     drop(lock);
     // A refresh under way takes at most 30 s; losing its answer would cost a sign-in.
-    if !app
-        .tasks
-        .drain(settings.grace + Duration::from_secs(30))
-        .await
-    {
-        tracing::warn!(
-            running = app.tasks.running(),
-            "background work did not end in time"
-        );
+    let grace = settings.grace + Duration::from_secs(30);
+    if !app.tasks.drain(grace).await {
+        let running = app.tasks.running();
+        tracing::warn!(running, "background work did not end in time");
     }
     app.broker.audit().close().await;
     Ok(())

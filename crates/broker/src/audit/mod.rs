@@ -2,7 +2,7 @@
 //! changed them (N11).
 //!
 //! `act` names what is recorded, `note` says it, `canonical` is what a MAC covers, `lane` one chain
-//! this process writes, `lanes` all of them, `draft` an entry that stands in the transaction of
+//! this process writes, `lanes` all of them, `line` the form of an export, `draft` an entry that stands in the transaction of
 //! its change, `uses` and `ship` the queue of uses, `anchor` the checkpoints and the pruning, and
 //! `verify` the proof. `docs/audit.md` says what is proved and what is not.
 
@@ -17,11 +17,10 @@ use tokio::sync::{Mutex, watch};
 
 pub use act::Act;
 pub use draft::{Changed, Draft};
+pub use line::{Unreadable, entry_of_line, line_of_entry};
 pub use note::generation_of;
 pub use note::{Actor, Came, Note};
-pub use verify::{
-    Problem, ProblemKind, Unreadable, Verdict, Verifier, entry_of_line, line_of_entry,
-};
+pub use verify::{Problem, ProblemKind, Verdict, Verifier};
 
 use crate::{AuditKey, Vault, VaultError};
 use anchor::Anchor;
@@ -36,6 +35,7 @@ mod canonical;
 mod draft;
 mod lane;
 mod lanes;
+mod line;
 mod note;
 mod ship;
 #[cfg(test)]

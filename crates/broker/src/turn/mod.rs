@@ -7,7 +7,7 @@
 use claviger_model::{TenantId, Timestamp};
 use claviger_store::SealedRow;
 
-use crate::{Broker, HoldError, KeyId, KeyInfo, VaultError};
+use crate::{Broker, HoldError, KeyId, VaultError, VaultKey};
 
 mod renew;
 mod reseal;
@@ -66,7 +66,7 @@ pub type TurnSink<'a> = &'a mut (dyn FnMut(TurnEvent) + Send);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyUse {
     /// The key.
-    pub key: KeyInfo,
+    pub key: VaultKey,
     /// How many rows are sealed with it, for tenant keys.
     pub rows: Option<u64>,
 }

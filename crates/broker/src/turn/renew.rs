@@ -7,7 +7,7 @@ use claviger_ports::failpoint_in_task;
 use claviger_store::{SealedRow, TenantStore};
 
 use super::{Turn, TurnEvent, TurnSink, causes, describe};
-use crate::{Broker, HoldError, KeyInfo};
+use crate::{Broker, HoldError, VaultKey};
 
 /// How many rows of a kind are taken at once: some milliseconds of work.
 const BATCH: u32 = 100;
@@ -61,7 +61,7 @@ impl Broker {
         Ok(())
     }
 
-    async fn newest_keys(&self) -> Result<Vec<KeyInfo>, HoldError> {
+    async fn newest_keys(&self) -> Result<Vec<VaultKey>, HoldError> {
         let mut keys = self.vault().list().await?;
         keys.retain(|key| key.is_newest && RENEWED.contains(&key.id.purpose.as_str()));
         Ok(keys)
@@ -70,8 +70,8 @@ impl Broker {
     /// Says how many rows would be sealed anew.
     async fn foretell(
         &self,
-        newest: &[KeyInfo],
-        due: &[&KeyInfo],
+        newest: &[VaultKey],
+        due: &[&VaultKey],
         on: TurnSink<'_>,
     ) -> Result<(), HoldError> {
         for key in newest {
@@ -178,8 +178,12 @@ struct Work {
 
 /// The keys that get another generation. If an earlier turn broke off, those are the keys it had
 /// not come to.
-fn due<'a>(turn: &Turn, newest: &'a [KeyInfo], left: &BTreeMap<TenantId, u64>) -> Vec<&'a KeyInfo> {
-    let is_open = |key: &&KeyInfo| {
+fn due<'a>(
+    turn: &Turn,
+    newest: &'a [VaultKey],
+    left: &BTreeMap<TenantId, u64>,
+) -> Vec<&'a VaultKey> {
+    let is_open = |key: &&VaultKey| {
         let tenant = key.id.tenant.as_ref();
         tenant.is_some_and(|tenant| left.get(tenant).is_some_and(|rows| *rows > 0))
     };
@@ -188,7 +192,7 @@ fn due<'a>(turn: &Turn, newest: &'a [KeyInfo], left: &BTreeMap<TenantId, u64>) -
         .filter(is_open)
         .map(|key| key.created_at)
         .min();
-    let before = |key: &&KeyInfo, limit: Timestamp| key.created_at < limit;
+    let before = |key: &&VaultKey, limit: Timestamp| key.created_at < limit;
     newest
         .iter()
         .filter(|key| began.is_none_or(|began| before(key, began)))

@@ -3,7 +3,7 @@
 use claviger_crypto::{OpenError, UnwrapError};
 use claviger_store::StoreError;
 
-use super::ProviderError;
+use super::KekProviderError;
 
 /// Why the vault does not open, seal or unseal.
 #[derive(Debug, thiserror::Error)]
@@ -48,11 +48,11 @@ impl From<StoreError> for VaultError {
     }
 }
 
-impl From<ProviderError> for VaultError {
-    fn from(error: ProviderError) -> Self {
+impl From<KekProviderError> for VaultError {
+    fn from(error: KekProviderError) -> Self {
         match error {
-            ProviderError::Refused { source } => Self::WrongKey { source },
-            ProviderError::Unavailable { source } => Self::Unavailable { source },
+            KekProviderError::Refused { source } => Self::WrongKey { source },
+            KekProviderError::Unavailable { source } => Self::Unavailable { source },
         }
     }
 }

@@ -18,8 +18,8 @@ use claviger_store::Keys;
 use zeroize::Zeroizing;
 
 pub use error::VaultError;
-pub use provider::{KekProvider, Keks, KeyName, ProviderError};
-pub use turn::{KeyId, KeyInfo};
+pub use provider::{KekProvider, KekProviderError, Keks, KeyName};
+pub use turn::{KeyId, VaultKey};
 
 use ring::Ring;
 use shelf::Owner;

@@ -24,7 +24,7 @@ pub struct KeyName<'a> {
 /// Why a key was not wrapped or unwrapped.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum ProviderError {
+pub enum KekProviderError {
     /// The wrapping is not of this KEK, not of this key, or was changed.
     #[error("the wrapped key was refused")]
     Refused {
@@ -59,14 +59,14 @@ pub trait KekProvider: Send + Sync {
         name: &KeyName<'_>,
         fresh: [u8; 32],
         key: &[u8; 32],
-    ) -> Result<Vec<u8>, ProviderError>;
+    ) -> Result<Vec<u8>, KekProviderError>;
 
     /// Unwraps a key that was wrapped under this very name.
     async fn unwrap(
         &self,
         name: &KeyName<'_>,
         wrapped: &[u8],
-    ) -> Result<Zeroizing<[u8; 32]>, ProviderError>;
+    ) -> Result<Zeroizing<[u8; 32]>, KekProviderError>;
 }
 
 /// The KEKs of an installation: the first wraps, the others only unwrap. Which one is asked is
@@ -107,7 +107,7 @@ impl KekProvider for Kek {
         name: &KeyName<'_>,
         fresh: [u8; 32],
         key: &[u8; 32],
-    ) -> Result<Vec<u8>, ProviderError> {
+    ) -> Result<Vec<u8>, KekProviderError> {
         Ok(Self::wrap(
             self,
             name.purpose,
@@ -122,9 +122,9 @@ impl KekProvider for Kek {
         &self,
         name: &KeyName<'_>,
         wrapped: &[u8],
-    ) -> Result<Zeroizing<[u8; 32]>, ProviderError> {
+    ) -> Result<Zeroizing<[u8; 32]>, KekProviderError> {
         Self::unwrap(self, name.purpose, name.tenant, name.generation, wrapped)
-            .map_err(|source| ProviderError::Refused { source })
+            .map_err(|source| KekProviderError::Refused { source })
     }
 }
 
@@ -161,10 +161,10 @@ impl Keks {
     }
 
     /// The KEK that wraps a row. There is none where the operator left it out too early.
-    pub(super) fn of(&self, row: &KeyRow) -> Result<&Arc<dyn KekProvider>, ProviderError> {
+    pub(super) fn of(&self, row: &KeyRow) -> Result<&Arc<dyn KekProvider>, KekProviderError> {
         self.all()
             .find(|kek| kek.id() == *row.kek_id)
-            .ok_or_else(|| ProviderError::Refused {
+            .ok_or_else(|| KekProviderError::Refused {
                 source: UnwrapError::OtherKek {
                     wrapped_by: hex(&row.kek_id),
                     given: self.ids().join(" or "),
@@ -172,7 +172,10 @@ impl Keks {
             })
     }
 
-    pub(super) async fn unwrap(&self, row: &KeyRow) -> Result<Zeroizing<[u8; 32]>, ProviderError> {
+    pub(super) async fn unwrap(
+        &self,
+        row: &KeyRow,
+    ) -> Result<Zeroizing<[u8; 32]>, KekProviderError> {
         let kek = self.of(row)?;
         kek.unwrap(&KeyName::of(row), &row.wrapped).await
     }

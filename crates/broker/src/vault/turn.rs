@@ -26,7 +26,7 @@ pub struct KeyId {
 
 /// A key as it may be shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyInfo {
+pub struct VaultKey {
     /// Which.
     pub id: KeyId,
     /// The KEK that wraps it, in hexadecimal.
@@ -49,10 +49,10 @@ impl Vault {
     }
 
     /// Every key of the database, read anew.
-    pub(crate) async fn list(&self) -> Result<Vec<KeyInfo>, VaultError> {
+    pub(crate) async fn list(&self) -> Result<Vec<VaultKey>, VaultError> {
         self.reload().await?;
         let rows = self.ring.rows();
-        let info = |row: &KeyRow| KeyInfo {
+        let info = |row: &KeyRow| VaultKey {
             id: KeyId::of(row),
             kek_id: hex(&row.kek_id),
             created_at: row.created_at,

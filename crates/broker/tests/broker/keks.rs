@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use async_trait::async_trait;
-use claviger_broker::{KekProvider, Keks, KeyName, Missing, ProviderError, Vault, VaultError};
+use claviger_broker::{KekProvider, KekProviderError, Keks, KeyName, Missing, Vault, VaultError};
 use claviger_crypto::{Context, Kek, SealedFor, UnwrapError, hex};
 use claviger_model::{TenantId, UserId};
 use claviger_testkit::SeededEntropy;
@@ -58,13 +58,13 @@ impl Service {
         })
     }
 
-    fn ask(&self) -> Result<(), ProviderError> {
+    fn ask(&self) -> Result<(), KekProviderError> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         if self.is_up.load(Ordering::Relaxed) {
             return Ok(());
         }
         let source = std::io::Error::from(std::io::ErrorKind::ConnectionRefused).into();
-        Err(ProviderError::Unavailable { source })
+        Err(KekProviderError::Unavailable { source })
     }
 }
 
@@ -79,7 +79,7 @@ impl KekProvider for Service {
         name: &KeyName<'_>,
         fresh: [u8; 32],
         key: &[u8; 32],
-    ) -> Result<Vec<u8>, ProviderError> {
+    ) -> Result<Vec<u8>, KekProviderError> {
         self.ask()?;
         KekProvider::wrap(&self.kek, name, fresh, key).await
     }
@@ -88,7 +88,7 @@ impl KekProvider for Service {
         &self,
         name: &KeyName<'_>,
         wrapped: &[u8],
-    ) -> Result<Zeroizing<[u8; 32]>, ProviderError> {
+    ) -> Result<Zeroizing<[u8; 32]>, KekProviderError> {
         self.ask()?;
         KekProvider::unwrap(&self.kek, name, wrapped).await
     }

@@ -33,6 +33,7 @@ enum Act {
 
 /// What a person would say of the connection, without knowing how it works.
 #[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 struct Story {
     is_signed_in: bool,
     /// An answer is about to be lost.

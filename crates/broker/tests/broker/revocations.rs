@@ -149,7 +149,7 @@ async fn an_issuer_that_says_it_does_no_such_thing_is_not_asked_again() {
     issuer.set(|issuer| {
         issuer
             .next_revocations
-            .extend([unsupported(), unsupported()])
+            .extend([unsupported(), unsupported()]);
     });
     assert_eq!(disconnect(&node, &server).await, AtIssuer::NotOffered);
     assert!(owed(&node).await.is_empty());

@@ -21,6 +21,10 @@ pub(crate) struct BackupArgs {
 }
 
 /// What `restore` takes.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own"
+)]
 #[derive(Debug, Clone, Args)]
 #[command(group = ArgGroup::new("what").required(true))]
 #[command(after_help = RESTORE_HELP)]

@@ -85,6 +85,10 @@ pub(crate) struct AddArgs {
 }
 
 /// What `server set` takes.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own"
+)]
 #[derive(Debug, Clone, Args)]
 #[command(after_help = SET_HELP)]
 pub(crate) struct SetArgs {

@@ -34,7 +34,9 @@ pub(crate) async fn run(args: StatusArgs, ctx: &Context<'_>) -> Outcome {
         for view in views {
             ctx.printer.json(&Line::Connection(view));
         }
-        pending.iter().for_each(|line| ctx.printer.json(line));
+        if let Some(line) = &pending {
+            ctx.printer.json(line);
+        }
         return Ok(Exit::DONE);
     }
     if views.is_empty() {

@@ -147,6 +147,7 @@ impl UpkeepError {
     }
 
     /// What to do about it.
+    #[expect(clippy::too_many_lines, reason = "one flat table")]
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Open(source) => return source.hint(),

@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use claviger_model::Timestamp;
 use claviger_ports::Clock;
 use claviger_ports::system::SystemClock;
 use claviger_server::upkeep::{self, UpkeepError};
@@ -19,31 +20,38 @@ use crate::printer::Text;
 
 /// Writes every entry.
 pub(crate) async fn run(args: AuditExportArgs, ctx: &Context<'_>) -> Outcome {
-    let since = args.since.map(|since| since.from_now(SystemClock.now()));
-    let given = match &args.output {
-        Some(path) => {
-            let file = create(path).map_err(|error| unwritten(path, &error))?;
-            let mut file = BufWriter::new(file);
-            let mut each = |line: &str| writeln!(file, "{line}");
-            let given = upkeep::audit_export(&ctx.config, since, &mut each).await;
-            let given = given.map_err(|error| not_done(&error))?;
-            let flushed = file.into_inner().map_err(io::IntoInnerError::into_error);
-            let synced = flushed.and_then(|file| file.sync_all());
-            synced.map_err(|error| unwritten(path, &error))?;
-            given
-        }
-        None => {
-            let mut each = |line: &str| {
-                ctx.printer.json_line(line);
-                Ok(())
-            };
-            let given = upkeep::audit_export(&ctx.config, since, &mut each).await;
-            given.map_err(|error| not_done(&error))?
-        }
+    let since = args
+        .since
+        .map(|since| since.counted_from(SystemClock.now()));
+    let given = if let Some(path) = &args.output {
+        into_file(path, since, ctx).await?
+    } else {
+        let mut each = |line: &str| {
+            ctx.printer.json_line(line);
+            Ok(())
+        };
+        let given = upkeep::audit_export(&ctx.config, since, &mut each).await;
+        given.map_err(|error| not_done(&error))?
     };
     let said = format!("{given} entries");
     ctx.printer.talk(&Text::new().dim(said));
     Ok(Exit::DONE)
+}
+
+async fn into_file(
+    path: &Path,
+    since: Option<Timestamp>,
+    ctx: &Context<'_>,
+) -> Result<u64, CommandError> {
+    let file = create(path).map_err(|error| unwritten(path, &error))?;
+    let mut file = BufWriter::new(file);
+    let mut each = |line: &str| writeln!(file, "{line}");
+    let given = upkeep::audit_export(&ctx.config, since, &mut each).await;
+    let given = given.map_err(|error| not_done(&error))?;
+    let flushed = file.into_inner().map_err(io::IntoInnerError::into_error);
+    let synced = flushed.and_then(|file| file.sync_all());
+    synced.map_err(|error| unwritten(path, &error))?;
+    Ok(given)
 }
 
 /// A file of its own, for its owner alone: the log names who works with what.

@@ -20,8 +20,8 @@ pub(crate) async fn run(args: AuditListArgs, ctx: &Context<'_>) -> Outcome {
         actor: args.actor,
         act: args.act,
         object: args.object,
-        since: args.since.map(|since| since.from_now(now)),
-        until: args.until.map(|until| until.from_now(now)),
+        since: args.since.map(|since| since.counted_from(now)),
+        until: args.until.map(|until| until.counted_from(now)),
         limit: args.limit,
         ..AuditFilter::default()
     };

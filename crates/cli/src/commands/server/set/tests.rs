@@ -66,7 +66,7 @@ async fn sends_what_was_given_and_nothing_else() {
     let asked: Vec<_> = bench
         .asked()
         .into_iter()
-        .filter(|one| one.is_object())
+        .filter(serde_json::Value::is_object)
         .collect();
     assert_eq!(asked[0]["op"], "set_server");
     assert_eq!(asked[0]["display_name"], "Linear (work)");
