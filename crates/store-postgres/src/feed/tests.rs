@@ -3,7 +3,7 @@
 use claviger_crypto::Secret;
 use claviger_model::{CredentialKey, Standing};
 use claviger_store::contract::fixtures::{
-    connection, credential, insert_servers, key, key_of, key_row, record, rows, tenant,
+    connection, credential, insert_servers, key, key_of, key_row, record, rows, server, tenant,
 };
 use claviger_store::{Change, Cursor, Store as _, StoreError};
 use claviger_testkit::postgres::{self, Database};
@@ -33,7 +33,7 @@ async fn tells_what_becomes_visible_out_of_order() {
         return;
     };
     let own = tenant("t1");
-    let keys = ["u1", "u2", "u3"].map(|user| key_of("t1", user, "linear", "default"));
+    let keys = ["u1", "u2"].map(|user| key_of("t1", user, "linear", "default"));
     let begun = store.list_changes(None).await.unwrap().cursor;
     let mut first = store.pool.write(Scope::Tenant(&own)).await.unwrap();
     changes::insert(&mut first, changes::row(&change(&keys[0])))
@@ -43,10 +43,10 @@ async fn tells_what_becomes_visible_out_of_order() {
     changes::insert(&mut second, changes::row(&change(&keys[1])))
         .await
         .unwrap();
-    let standing = connection(&keys[2], Standing::Connected);
-    rows(&store).update_connection(&standing).await.unwrap();
+    let third = server("t1", "third");
+    rows(&store).insert_server(&third).await.unwrap();
     let read = store.list_changes(Some(&begun)).await.unwrap();
-    assert_eq!(read.changes, [change(&keys[2])]);
+    assert_eq!(read.changes, [Change::Server(own.clone(), third.id)]);
     second.commit().await.unwrap();
     let read = store.list_changes(Some(&read.cursor)).await.unwrap();
     assert_eq!(read.changes, [change(&keys[1])]);
