@@ -182,7 +182,7 @@ impl Flight {
                 intent.withdraw(inner, &self.key).await;
                 Ok(Landed::Ended(Reason::Expired))
             }
-            Refreshed::Renewed { row, tokens } => self.store(sent, *row, &tokens).await,
+            Refreshed::Renewed { row, tokens } => self.store(holding, sent, *row, &tokens).await,
             Refreshed::Terminal => self.terminal(holding, sent, intent).await,
             Refreshed::Transient {
                 retry_after_s,
@@ -208,6 +208,7 @@ impl Flight {
     /// First to disk here, then to the database, and only then is it anybody's (F13, F14).
     async fn store(
         &self,
+        holding: &Holding,
         sent: &Credential,
         mut row: Credential,
         tokens: &Tokens,
@@ -216,6 +217,7 @@ impl Flight {
         let gave = Gave::refresh(&sent.fingerprint);
         let written = inner.write_down(&self.server, gave, &row, tokens).await;
         failpoint_in_task!("refresh.after_journal");
+        holding.wait_for_turn(inner).await;
         let storing = Storing {
             inner,
             server: &self.server,

@@ -27,6 +27,13 @@ const BEAT: Duration = Duration::from_secs(4);
 /// a usual answer even if no beat comes through any more.
 const SEND_MS: u64 = 9_000;
 
+/// How long a flight that lost its lease lets the one that took over store first, in milliseconds:
+/// a little more than a lease without a beat.
+const TURN_MS: u64 = 20_000;
+
+/// How often it looks whether that is done.
+const LOOK: Duration = Duration::from_millis(200);
+
 /// A lease that was taken.
 pub(super) struct Holding {
     owner: String,
@@ -94,6 +101,19 @@ impl Holding {
             return Ok(true);
         }
         self.extend(inner).await
+    }
+
+    /// Waits while another flight has the lease: it sent the same token after we did, and of two
+    /// answers an issuer that tolerates this knows the later one, which is theirs. They store
+    /// first, and ours is then seen to be the older one (F18).
+    pub(super) async fn wait_for_turn(&self, inner: &Inner) {
+        let clock = &inner.parts.clock;
+        let began_ms = clock.monotonic_ms();
+        while matches!(self.is_ours(inner).await, Ok(false))
+            && clock.monotonic_ms().saturating_sub(began_ms) < TURN_MS
+        {
+            clock.sleep(LOOK).await;
+        }
     }
 
     /// Gives it back.

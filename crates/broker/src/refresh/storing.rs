@@ -102,7 +102,12 @@ impl Storing<'_> {
         }
         row.version = 1;
         inner.seal_into(self.server, row, tokens).await?;
-        let connection = connected(inner, &row.key);
+        // The issuer may have ended the whole grant with the refusal: if ours is refused as well,
+        // that is why (F18). The next answer clears it.
+        let connection = Connection {
+            reason: Some(Reason::AmbiguousRotation),
+            ..connected(inner, &row.key)
+        };
         let note = self.note(&row.key, row.version).with("again", true);
         let (draft, rows) = inner.parts.audit.change(&row.key.tenant, note).await?;
         match draft.settle(rows.replace_credential(row, &connection).await) {

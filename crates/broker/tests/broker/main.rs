@@ -12,6 +12,8 @@ mod headers;
 #[cfg(test)]
 mod keks;
 #[cfg(test)]
+mod late;
+#[cfg(test)]
 mod ledger;
 #[cfg(test)]
 mod nodes;
