@@ -7,6 +7,7 @@ use claviger_client::{
     Authorize, ClientInformation, ClientKnown, Discovered, authorize, client_known,
 };
 use claviger_model::{RegistrationId, RegistrationOrigin, Server};
+use claviger_wire::ScopeSet;
 
 use crate::broker::{Inner, reach_of};
 use crate::step::StepSink;
@@ -55,6 +56,7 @@ impl Inner {
         discovered: &Discovered,
         client: &ClientInformation,
         id: &RegistrationId,
+        scopes: Option<ScopeSet>,
         steps: StepSink<'_>,
     ) -> bool {
         if client.origin != RegistrationOrigin::Dynamic || !self.probed.remember(id) {
@@ -68,7 +70,8 @@ impl Inner {
                 discovered,
                 client,
                 redirect_uri,
-                scopes: None,
+                // The same as the person's request will: an issuer may look at what comes first.
+                scopes,
                 is_first: false,
                 // Nobody's: nothing comes of an answer to it.
                 state: self.parts.entropy.key_bytes(),

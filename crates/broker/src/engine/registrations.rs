@@ -76,7 +76,14 @@ impl Inner {
         let current = current.filter(|_| existing.is_some_and(|one| one.says_the_same(&client)));
         if let Some(row) = &current
             && self
-                .is_lost(server, discovered, &client, &row.id, steps)
+                .is_lost(
+                    server,
+                    discovered,
+                    &client,
+                    &row.id,
+                    input.scopes.clone(),
+                    steps,
+                )
                 .await
         {
             tracing::warn!(server = %server.slug, issuer = %client.issuer, "the issuer has lost our client; registering anew");
