@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use claviger_client::{
-    Authorize, ClientInformation, ClientKnown, Discovered, authorize, client_known,
+    Authorize, ClientInformation, ClientKnown, Register, authorize, client_known,
 };
 use claviger_model::{RegistrationId, RegistrationOrigin, Server};
-use claviger_wire::ScopeSet;
 
 use crate::broker::{Inner, reach_of};
 use crate::step::StepSink;
@@ -53,10 +52,9 @@ impl Inner {
     pub(crate) async fn is_lost(
         &self,
         server: &Server,
-        discovered: &Discovered,
+        wanted: &Register,
         client: &ClientInformation,
         id: &RegistrationId,
-        scopes: Option<ScopeSet>,
         steps: StepSink<'_>,
     ) -> bool {
         if client.origin != RegistrationOrigin::Dynamic || !self.probed.remember(id) {
@@ -67,11 +65,11 @@ impl Inner {
         };
         let asked = authorize(
             &Authorize {
-                discovered,
+                discovered: &wanted.discovered,
                 client,
                 redirect_uri,
                 // The same as the person's request will: an issuer may look at what comes first.
-                scopes,
+                scopes: wanted.scopes.clone(),
                 is_first: false,
                 // Nobody's: nothing comes of an answer to it.
                 state: self.parts.entropy.key_bytes(),

@@ -75,27 +75,29 @@ impl Inner {
         };
         let current = current.filter(|_| existing.is_some_and(|one| one.says_the_same(&client)));
         if let Some(row) = &current
-            && self
-                .is_lost(
-                    server,
-                    discovered,
-                    &client,
-                    &row.id,
-                    input.scopes.clone(),
-                    steps,
-                )
-                .await
+            && self.is_lost(server, &input, &client, &row.id, steps).await
         {
-            tracing::warn!(server = %server.slug, issuer = %client.issuer, "the issuer has lost our client; registering anew");
-            input.existing = None;
-            let anew = self.obtain_client(server, input, steps).await;
-            // Until there is another one, the one that may be lost is all there is.
-            let anew = anew.inspect_err(|_error| self.probed.forget(&row.id))?;
-            let id = self.keep_registration(server, None, &anew).await?;
-            return Ok((id, anew));
+            return self.replace_lost(server, input, &row.id, steps).await;
         }
         let id = self.keep_registration(server, current, &client).await?;
         Ok((id, client))
+    }
+
+    /// Another client in place of one that the issuer has lost.
+    async fn replace_lost(
+        &self,
+        server: &Server,
+        mut input: Register,
+        lost: &RegistrationId,
+        steps: StepSink<'_>,
+    ) -> Result<(RegistrationId, ClientInformation), LookError> {
+        tracing::warn!(server = %server.slug, issuer = %input.discovered.issuer_id(), "the issuer has lost our client; registering anew");
+        input.existing = None;
+        let anew = self.obtain_client(server, input, steps).await;
+        // Until there is another one, the one that may be lost is all there is.
+        let anew = anew.inspect_err(|_error| self.probed.forget(lost))?;
+        let id = self.keep_registration(server, None, &anew).await?;
+        Ok((id, anew))
     }
 
     async fn obtain_client(
