@@ -21,11 +21,18 @@ use self::places::Places;
 use self::steps::{STEPS, Step};
 use self::tally::Tally;
 
+/// How many lines of a failed step are printed again at the end, where they are looked for.
+const TAIL: usize = 60;
+
 /// How one step ended.
 #[derive(Debug)]
 pub(crate) enum Outcome {
-    /// It found something wrong; the text says what to do about it.
-    Failed { why: String, tally: Tally },
+    /// It found something wrong; the text says what to do about it. The lines are the end of what was printed.
+    Failed {
+        why: String,
+        tally: Tally,
+        tail: Vec<String>,
+    },
     /// It ran and found nothing wrong.
     Passed(Tally),
     /// It could not run here; the text says what is absent.
@@ -77,6 +84,7 @@ pub(crate) fn main(words: &[&str]) -> Result<bool> {
             outcome,
         });
     }
+    say(&recap(&lines));
     say(&report(&lines));
     Ok(lines.iter().all(|line| !line.outcome.is_failed()))
 }
@@ -88,6 +96,16 @@ impl Outcome {
         Self::Failed {
             why: why.into(),
             tally: Tally::default(),
+            tail: Vec::new(),
+        }
+    }
+
+    /// A failure of a step whose program printed `lines`.
+    pub(crate) fn failed_after(why: impl Into<String>, lines: &[String]) -> Self {
+        Self::Failed {
+            why: why.into(),
+            tally: Tally::read(lines),
+            tail: lines[lines.len().saturating_sub(TAIL)..].to_vec(),
         }
     }
 
@@ -135,6 +153,20 @@ impl Wishes {
     fn wants(&self, step: &Step) -> bool {
         self.steps.is_empty() || self.steps.iter().any(|name| name == step.name)
     }
+}
+
+/// How each failed step ended, once more: the steps after it have pushed it out of sight.
+fn recap(lines: &[Line]) -> String {
+    let mut text = String::new();
+    for line in lines {
+        if let Outcome::Failed { why, tail, .. } = &line.outcome {
+            writeln!(text, "\n!! FAILED {}: {why}", line.name).ok();
+            for printed in tail {
+                writeln!(text, "   | {printed}").ok();
+            }
+        }
+    }
+    text
 }
 
 /// The table of steps, then the line of totals that ends every run.
@@ -197,11 +229,28 @@ mod tests {
                 Outcome::Failed {
                     why: "3".to_owned(),
                     tally: broken,
+                    tail: Vec::new(),
                 },
             ),
         ]);
         assert_eq!(text.lines().last(), Some("9 passed, 4 failed"));
         assert!(text.contains("peers        skipped       1.5         no node"));
+    }
+
+    #[test]
+    fn a_failed_step_is_shown_again_with_the_end_of_what_it_printed() {
+        let mut printed: Vec<String> = (0..100).map(|number| format!("line {number}")).collect();
+        printed.push("3 passed, 2 failed".to_owned());
+        let outcome = Outcome::failed_after("a test failed", &printed);
+        assert_eq!(outcome.tally().failed, 2);
+        let text = recap(&[
+            line("fmt", Outcome::Passed(Tally::default())),
+            line("e2e", outcome),
+        ]);
+        assert!(text.contains("!! FAILED e2e: a test failed"));
+        assert!(text.ends_with("   | line 99\n   | 3 passed, 2 failed\n"));
+        assert!(!text.contains("line 40\n"));
+        assert!(!text.contains("fmt"));
     }
 
     #[test]

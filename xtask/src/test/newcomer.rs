@@ -42,7 +42,7 @@ pub(crate) fn run(places: &mut Places) -> Result<Outcome> {
             failed: 0,
         })
     } else {
-        Outcome::failed(format!("`{line}` failed in a clean clone"))
+        Outcome::failed_after(format!("`{line}` failed in a clean clone"), &ran.lines)
     })
 }
 

@@ -214,8 +214,8 @@ fn faults_step(places: &mut Places) -> Result<Outcome> {
     if ran.is_ok {
         return Ok(Outcome::Passed(tally));
     }
-    let why = "an invariant was broken; the seed above repeats the run".to_owned();
-    Ok(Outcome::Failed { why, tally })
+    let why = "an invariant was broken; its seed repeats the run";
+    Ok(Outcome::failed_after(why, &ran.lines))
 }
 
 fn setup(places: &mut Places) -> Result<Outcome> {
@@ -279,5 +279,5 @@ fn judge(command: &mut Command, limit: Duration, why: &str) -> Result<Outcome> {
     } else {
         why.to_owned()
     };
-    Ok(Outcome::Failed { why, tally })
+    Ok(Outcome::failed_after(why, &ran.lines))
 }
