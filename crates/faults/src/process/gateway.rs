@@ -102,6 +102,19 @@ impl Gateway {
         self.dies(START).await
     }
 
+    /// From now on it can write `bytes` into a file, and no more.
+    pub(crate) async fn limit_files(&self, bytes: &str) {
+        if let Some(id) = self.child.id() {
+            let mut command = Command::new("prlimit");
+            command.args([
+                &format!("--pid={id}"),
+                &format!("--fsize={bytes}:unlimited"),
+            ]);
+            let set = command.status().await.unwrap();
+            assert!(set.success(), "prlimit: {set}");
+        }
+    }
+
     /// Any other signal.
     pub(crate) async fn signal(&self, name: &str) {
         if let Some(id) = self.child.id() {

@@ -1,7 +1,11 @@
 //! F11: the disk is full in the middle of refreshes.
+//!
+//! On a small file system of its own where one may be mounted. Elsewhere the kernel refuses the
+//! gateway every write to a file (`RLIMIT_FSIZE`), which is a device fault of another name.
 
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -11,7 +15,7 @@ use tokio::time::sleep;
 
 use crate::issuer::{Issuer, Mode};
 use crate::oracle::{Verdict, judge};
-use crate::process::{Backend, Cluster};
+use crate::process::{Backend, Cluster, Gateway, Place};
 use crate::scenario::{Circumstances, Outcome, Scenario};
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
@@ -26,6 +30,54 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
 
 /// A small file system of its own. It is unmounted with this value.
 struct Small(PathBuf);
+
+/// What is full.
+enum Disk {
+    Limit,
+    Small(Small),
+}
+
+// === impl Disk ===
+
+impl Disk {
+    /// The data of the first node, on something that can be filled.
+    fn of(cluster: &mut Cluster) -> Self {
+        if let Some(small) = Small::mount(&cluster.places[0].data) {
+            return Self::Small(small);
+        }
+        cluster.places[0].binary = patient(&cluster.places[0]);
+        Self::Limit
+    }
+
+    async fn fill(&self, node: &Gateway) {
+        match self {
+            Self::Limit => node.limit_files("0").await,
+            Self::Small(small) => small.fill(),
+        }
+    }
+
+    /// `node` is none that was killed: its limit went with it.
+    async fn free(&self, node: Option<&Gateway>) {
+        match (self, node) {
+            (Self::Limit, Some(node)) => node.limit_files("unlimited").await,
+            (Self::Limit, None) => {}
+            (Self::Small(small), _) => small.free(),
+        }
+    }
+}
+
+/// The binary behind a script: a write beyond the limit fails instead of ending the process.
+fn patient(place: &Place) -> PathBuf {
+    let script = place.scratch.join("patient");
+    let real = place.binary.display();
+    fs::write(
+        &script,
+        format!("#!/bin/sh\ntrap '' XFSZ\nexec '{real}' \"$@\"\n"),
+    )
+    .unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o700)).unwrap();
+    script
+}
 
 // === impl Small ===
 
@@ -67,9 +119,11 @@ async fn run(at: Arc<Circumstances>) -> Outcome {
         outcome.count(name, 0);
     }
     let mut cluster = Cluster::prepare(&at.binary, Backend::Sqlite, 1, None);
-    let Some(disk) = Small::mount(&cluster.places[0].data) else {
-        return Outcome::skipped("nothing may be mounted here");
-    };
+    let disk = Disk::of(&mut cluster);
+    outcome.count(
+        "on a small file system",
+        u64::from(matches!(disk, Disk::Small(_))),
+    );
     if let Err(why) = cluster.serve(0, &[]).await {
         outcome.broke(why);
         return outcome;
@@ -79,7 +133,7 @@ async fn run(at: Arc<Circumstances>) -> Outcome {
     for round in 0..at.rounds(4, 50) {
         let is_killed = round % 2 == 1;
         sleep(Duration::from_millis(1_050)).await;
-        disk.fill();
+        disk.fill(cluster.node(0)).await;
         let mut served = Vec::new();
         for slug in &slugs {
             let node = cluster.node(0);
@@ -95,7 +149,7 @@ async fn run(at: Arc<Circumstances>) -> Outcome {
         if is_killed {
             cluster.kill(0).await;
         }
-        disk.free();
+        disk.free(cluster.nodes[0].as_ref()).await;
         if is_killed && let Err(why) = cluster.serve(0, &[]).await {
             outcome.broke(format!("round {round}: it does not start again: {why}"));
             return outcome;
