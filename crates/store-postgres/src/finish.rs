@@ -7,16 +7,16 @@ use crate::db::Db;
 use crate::error::{Failure, is_taken};
 use crate::queries::{audit, changes};
 
-/// Writes what others must hear of and the entry of the audit log, and commits all of it.
+/// Writes what others must hear of and the entries of the audit log, and commits all of it.
 pub(crate) async fn finish(
     mut db: Db,
     changes: &[Change],
-    entry: Option<&AuditEntry>,
+    entries: &[AuditEntry],
 ) -> Result<(), Failure> {
     for change in changes {
         changes::insert(&mut db, changes::row(change)).await?;
     }
-    if let Some(entry) = entry {
+    for entry in entries {
         let inserted = audit::insert(&mut db, audit::row(entry)?).await;
         inserted.map_err(|error| {
             if is_taken(&error) {

@@ -15,7 +15,7 @@ use crate::retry::retry;
 pub(crate) struct PostgresInstallation {
     pub(crate) pool: Arc<Pool>,
     /// What stands in one transaction with whatever is written.
-    pub(crate) entry: Option<AuditEntry>,
+    pub(crate) entries: Vec<AuditEntry>,
 }
 
 #[async_trait]
@@ -33,7 +33,7 @@ impl Installations for PostgresInstallation {
             let row = installation::row(row)?;
             let mut db = self.pool.write(Scope::Installation).await?;
             installation::insert(&mut db, row).await?;
-            finish(db, &[Change::Installation], self.entry.as_ref()).await
+            finish(db, &[Change::Installation], &self.entries).await
         })
         .await
     }
@@ -44,17 +44,17 @@ impl Installations for PostgresInstallation {
             let mut db = self.pool.write(Scope::Installation).await?;
             let written = installation::update(&mut db, row).await?;
             if written > 0 {
-                finish(db, &[Change::Installation], self.entry.as_ref()).await?;
+                finish(db, &[Change::Installation], &self.entries).await?;
             }
             Ok(written > 0)
         })
         .await
     }
 
-    fn recorded(&self, entry: &AuditEntry) -> Arc<dyn Installations> {
+    fn recorded(&self, entries: &[AuditEntry]) -> Arc<dyn Installations> {
         Arc::new(Self {
             pool: Arc::clone(&self.pool),
-            entry: Some(entry.clone()),
+            entries: entries.to_vec(),
         })
     }
 }

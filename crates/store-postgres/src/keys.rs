@@ -16,7 +16,7 @@ use crate::retry::retry;
 pub(crate) struct PostgresKeys {
     pub(crate) pool: Arc<Pool>,
     /// What stands in one transaction with whatever is written.
-    pub(crate) entry: Option<AuditEntry>,
+    pub(crate) entries: Vec<AuditEntry>,
 }
 
 #[async_trait]
@@ -33,7 +33,7 @@ impl Keys for PostgresKeys {
         retry(|| async {
             let mut db = self.pool.write(Scope::Installation).await?;
             keys::insert(&mut db, keys::row(key)).await?;
-            finish(db, &[Change::Keys], self.entry.as_ref()).await
+            finish(db, &[Change::Keys], &self.entries).await
         })
         .await
     }
@@ -43,7 +43,7 @@ impl Keys for PostgresKeys {
             let mut db = self.pool.write(Scope::Installation).await?;
             let written = keys::rewrap(&mut db, keys::row(key), seen).await?;
             if written > 0 {
-                finish(db, &[Change::Keys], self.entry.as_ref()).await?;
+                finish(db, &[Change::Keys], &self.entries).await?;
             }
             Ok(written > 0)
         })
@@ -64,7 +64,7 @@ impl Keys for PostgresKeys {
                 done => done?,
             };
             if deleted > 0 {
-                finish(db, &[Change::Keys], self.entry.as_ref()).await?;
+                finish(db, &[Change::Keys], &self.entries).await?;
                 return Ok(true);
             }
             if keys::is_there(&mut db, tenant, purpose, generation).await? {
@@ -75,10 +75,10 @@ impl Keys for PostgresKeys {
         .await
     }
 
-    fn recorded(&self, entry: &AuditEntry) -> Arc<dyn Keys> {
+    fn recorded(&self, entries: &[AuditEntry]) -> Arc<dyn Keys> {
         Arc::new(Self {
             pool: Arc::clone(&self.pool),
-            entry: Some(entry.clone()),
+            entries: entries.to_vec(),
         })
     }
 }

@@ -87,14 +87,14 @@ impl Store for PostgresStore {
         Arc::new(PostgresTenant {
             pool: Arc::clone(&self.pool),
             tenant: tenant.clone(),
-            entry: None,
+            entries: Vec::new(),
         })
     }
 
     fn keys(&self) -> Arc<dyn Keys> {
         Arc::new(PostgresKeys {
             pool: Arc::clone(&self.pool),
-            entry: None,
+            entries: Vec::new(),
         })
     }
 
@@ -107,7 +107,7 @@ impl Store for PostgresStore {
     fn installation(&self) -> Arc<dyn Installations> {
         Arc::new(PostgresInstallation {
             pool: Arc::clone(&self.pool),
-            entry: None,
+            entries: Vec::new(),
         })
     }
 

@@ -8,16 +8,16 @@ use crate::error::{is_taken, store_error};
 use crate::pool::Unit;
 use crate::queries::{audit, changes};
 
-/// Writes what others must hear of and the entry of the audit log, and commits all of it.
+/// Writes what others must hear of and the entries of the audit log, and commits all of it.
 pub(crate) async fn finish(
     mut db: Unit,
     changes: &[Change],
-    entry: Option<&AuditEntry>,
+    entries: &[AuditEntry],
 ) -> Result<(), StoreError> {
     for change in changes {
         tell(&mut db, change).await.map_err(store_error)?;
     }
-    if let Some(entry) = entry {
+    for entry in entries {
         let inserted = audit::insert(&mut db, audit::row(entry)?).await;
         inserted.map_err(|error| {
             if is_taken(&error) {

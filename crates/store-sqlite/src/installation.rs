@@ -15,7 +15,7 @@ use crate::queries::installation;
 pub(crate) struct SqliteInstallation {
     pub(crate) pool: Arc<Pool>,
     /// What stands in one transaction with whatever is written.
-    pub(crate) entry: Option<AuditEntry>,
+    pub(crate) entries: Vec<AuditEntry>,
 }
 
 #[async_trait]
@@ -32,7 +32,7 @@ impl Installations for SqliteInstallation {
         installation::insert(&mut db, row)
             .await
             .map_err(store_error)?;
-        finish(db, &[Change::Installation], self.entry.as_ref()).await
+        finish(db, &[Change::Installation], &self.entries).await
     }
 
     async fn update_installation(&self, row: &Installation) -> Result<bool, StoreError> {
@@ -42,15 +42,15 @@ impl Installations for SqliteInstallation {
             .await
             .map_err(store_error)?;
         if written > 0 {
-            finish(db, &[Change::Installation], self.entry.as_ref()).await?;
+            finish(db, &[Change::Installation], &self.entries).await?;
         }
         Ok(written > 0)
     }
 
-    fn recorded(&self, entry: &AuditEntry) -> Arc<dyn Installations> {
+    fn recorded(&self, entries: &[AuditEntry]) -> Arc<dyn Installations> {
         Arc::new(Self {
             pool: Arc::clone(&self.pool),
-            entry: Some(entry.clone()),
+            entries: entries.to_vec(),
         })
     }
 }

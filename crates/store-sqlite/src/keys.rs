@@ -15,7 +15,7 @@ use crate::queries::keys;
 pub(crate) struct SqliteKeys {
     pub(crate) pool: Arc<Pool>,
     /// What stands in one transaction with whatever is written.
-    pub(crate) entry: Option<AuditEntry>,
+    pub(crate) entries: Vec<AuditEntry>,
 }
 
 #[async_trait]
@@ -31,7 +31,7 @@ impl Keys for SqliteKeys {
         keys::insert(&mut db, keys::row(key))
             .await
             .map_err(store_error)?;
-        finish(db, &[Change::Keys], self.entry.as_ref()).await
+        finish(db, &[Change::Keys], &self.entries).await
     }
 
     async fn rewrap_key(&self, key: &KeyRow, seen: &[u8]) -> Result<bool, StoreError> {
@@ -40,7 +40,7 @@ impl Keys for SqliteKeys {
             .await
             .map_err(store_error)?;
         if written > 0 {
-            finish(db, &[Change::Keys], self.entry.as_ref()).await?;
+            finish(db, &[Change::Keys], &self.entries).await?;
         }
         Ok(written > 0)
     }
@@ -58,7 +58,7 @@ impl Keys for SqliteKeys {
             done => done.map_err(store_error)?,
         };
         if deleted > 0 {
-            finish(db, &[Change::Keys], self.entry.as_ref()).await?;
+            finish(db, &[Change::Keys], &self.entries).await?;
             return Ok(true);
         }
         let is_there = keys::is_there(&mut db, tenant, purpose, generation)
@@ -70,10 +70,10 @@ impl Keys for SqliteKeys {
         Ok(false)
     }
 
-    fn recorded(&self, entry: &AuditEntry) -> Arc<dyn Keys> {
+    fn recorded(&self, entries: &[AuditEntry]) -> Arc<dyn Keys> {
         Arc::new(Self {
             pool: Arc::clone(&self.pool),
-            entry: Some(entry.clone()),
+            entries: entries.to_vec(),
         })
     }
 }

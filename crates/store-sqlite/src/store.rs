@@ -64,14 +64,14 @@ impl Store for SqliteStore {
         Arc::new(SqliteTenant {
             pool: Arc::clone(&self.pool),
             tenant: tenant.clone(),
-            entry: None,
+            entries: Vec::new(),
         })
     }
 
     fn keys(&self) -> Arc<dyn Keys> {
         Arc::new(SqliteKeys {
             pool: Arc::clone(&self.pool),
-            entry: None,
+            entries: Vec::new(),
         })
     }
 
@@ -84,7 +84,7 @@ impl Store for SqliteStore {
     fn installation(&self) -> Arc<dyn Installations> {
         Arc::new(SqliteInstallation {
             pool: Arc::clone(&self.pool),
-            entry: None,
+            entries: Vec::new(),
         })
     }
 

@@ -17,7 +17,7 @@ pub trait Installations: Send + Sync {
     /// Writes its restore epoch, when it was restored and whether it is held; false if it is not
     /// there, or if its epoch is above the one given.
     async fn update_installation(&self, installation: &Installation) -> Result<bool, StoreError>;
-    /// A handle whose one write stands in one transaction with this entry of the audit log; a write
-    /// that changes nothing records nothing.
-    fn recorded(&self, entry: &AuditEntry) -> Arc<dyn Installations>;
+    /// A handle whose one write stands in one transaction with these entries of the audit log; a
+    /// write that changes nothing records nothing.
+    fn recorded(&self, entries: &[AuditEntry]) -> Arc<dyn Installations>;
 }

@@ -25,7 +25,7 @@ pub trait Keys: Send + Sync {
         purpose: &str,
         generation: u32,
     ) -> Result<bool, StoreError>;
-    /// A handle whose one write stands in one transaction with this entry of the audit log; a write
-    /// that changes nothing records nothing.
-    fn recorded(&self, entry: &AuditEntry) -> Arc<dyn Keys>;
+    /// A handle whose one write stands in one transaction with these entries of the audit log; a
+    /// write that changes nothing records nothing.
+    fn recorded(&self, entries: &[AuditEntry]) -> Arc<dyn Keys>;
 }

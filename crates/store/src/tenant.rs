@@ -51,7 +51,7 @@ pub trait TenantStore:
     + SignIns
     + Sweeps
 {
-    /// A handle whose writes stand in one transaction with this entry of the audit log. A write
-    /// that changes nothing records nothing. Of several writes each records it, so it is for one.
-    fn recorded(&self, entry: &AuditEntry) -> Arc<dyn TenantStore>;
+    /// A handle whose writes stand in one transaction with these entries of the audit log. A write
+    /// that changes nothing records nothing. Of several writes each records them, so it is for one.
+    fn recorded(&self, entries: &[AuditEntry]) -> Arc<dyn TenantStore>;
 }

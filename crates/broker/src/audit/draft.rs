@@ -1,4 +1,4 @@
-//! An entry that stands in the transaction of its change.
+//! Entries that stand in the transaction of their change.
 
 use claviger_model::AuditEntry;
 use claviger_store::{Guarded, StoreError};
@@ -6,14 +6,15 @@ use claviger_store::{Guarded, StoreError};
 use super::Auditor;
 use super::lanes::{Taken, failed};
 
-/// An entry on its way. Dropped without a word about its write, it leaves a doubt that is cleared
-/// before the chain goes on.
+/// Entries on their way. Dropped without a word about their write, they leave a doubt that is
+/// cleared before the chain goes on.
 #[derive(Debug)]
 #[must_use = "a draft wants to know what came of its write"]
 pub struct Draft<'a> {
     auditor: &'a Auditor,
     taken: Taken,
-    entry: AuditEntry,
+    /// At least one, each behind the other.
+    entries: Vec<AuditEntry>,
 }
 
 /// Whether a write changed anything; one that did not records nothing.
@@ -25,24 +26,26 @@ pub trait Changed {
 // === impl Draft ===
 
 impl<'a> Draft<'a> {
-    pub(super) fn new(auditor: &'a Auditor, taken: Taken, entry: AuditEntry) -> Self {
+    pub(super) fn new(auditor: &'a Auditor, taken: Taken, entries: Vec<AuditEntry>) -> Self {
         Self {
             auditor,
             taken,
-            entry,
+            entries,
         }
     }
 
-    pub(super) fn entry(&self) -> &AuditEntry {
-        &self.entry
+    pub(super) fn entries(&self) -> &[AuditEntry] {
+        &self.entries
     }
 
     /// Takes note of what came of the write, and gives it back.
     pub fn settle<T: Changed>(mut self, written: Result<T, StoreError>) -> Result<T, StoreError> {
         match &written {
             Ok(done) if done.has_changed() => {
-                self.taken.lane.kept(&self.entry);
-                self.auditor.count(core::slice::from_ref(&self.entry));
+                if let Some(last) = self.entries.last() {
+                    self.taken.lane.kept(last);
+                }
+                self.auditor.count(&self.entries);
             }
             Ok(_) => self.taken.lane.not_kept(),
             Err(error) => failed(&mut self.taken.lane, error),

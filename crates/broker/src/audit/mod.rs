@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use claviger_model::{AuditEntry, TenantId};
 use claviger_ports::{Clock, Entropy};
-use claviger_store::{Keys, Store, StoreError, TenantStore};
+use claviger_store::{Installations, Keys, Store, StoreError, TenantStore};
 use tokio::sync::{Mutex, watch};
 
 pub use act::Act;
@@ -142,24 +142,43 @@ impl Auditor {
         tenant: &TenantId,
         note: Note,
     ) -> Result<(Draft<'_>, Arc<dyn TenantStore>), StoreError> {
-        let draft = self.draft(note.of_tenant(tenant)).await?;
-        let rows = self.parts.store.tenant(tenant).recorded(draft.entry());
+        self.change_with(tenant, vec![note]).await
+    }
+
+    /// The same with several entries, of which none is there without the others.
+    pub async fn change_with(
+        &self,
+        tenant: &TenantId,
+        notes: Vec<Note>,
+    ) -> Result<(Draft<'_>, Arc<dyn TenantStore>), StoreError> {
+        let notes = notes.into_iter().map(|note| note.of_tenant(tenant));
+        let draft = self.draft(notes.collect()).await?;
+        let rows = self.parts.store.tenant(tenant).recorded(draft.entries());
         Ok((draft, rows))
     }
 
     /// The same for the wrapped keys.
     pub async fn change_keys(&self, note: Note) -> Result<(Draft<'_>, Arc<dyn Keys>), StoreError> {
-        let draft = self.draft(note).await?;
-        let keys = self.parts.store.keys().recorded(draft.entry());
+        let draft = self.draft(vec![note]).await?;
+        let keys = self.parts.store.keys().recorded(draft.entries());
         Ok((draft, keys))
+    }
+
+    /// The same for what the database says of itself.
+    pub async fn change_installation(
+        &self,
+        note: Note,
+    ) -> Result<(Draft<'_>, Arc<dyn Installations>), StoreError> {
+        let draft = self.draft(vec![note]).await?;
+        let row = self.parts.store.installation().recorded(draft.entries());
+        Ok((draft, row))
     }
 
     /// Records what changed nothing in the database, and waits until it is stored.
     pub async fn tell(&self, note: Note) -> Result<(), StoreError> {
-        let draft = self.draft(note).await?;
-        let written = self.parts.store.audit();
-        let written = written.append_audit(core::slice::from_ref(draft.entry()));
-        let written = written.await;
+        let draft = self.draft(vec![note]).await?;
+        let audit = self.parts.store.audit();
+        let written = audit.append_audit(draft.entries()).await;
         draft.settle(written)
     }
 
@@ -168,13 +187,16 @@ impl Auditor {
         self.uses.offer_note(note, self.parts.clock.now());
     }
 
-    async fn draft(&self, note: Note) -> Result<Draft<'_>, StoreError> {
+    async fn draft(&self, notes: Vec<Note>) -> Result<Draft<'_>, StoreError> {
         let (key, mut taken) = (self.key().await?, self.lanes.take().await);
         self.open(&mut taken, &key).await?;
-        let now = self.parts.clock.now();
-        let entry = taken.lane.next(&key, &self.parts.settings.node, now, &note);
-        taken.lane.attempt(&entry);
-        Ok(Draft::new(self, taken, entry))
+        let (node, now) = (&self.parts.settings.node, self.parts.clock.now());
+        let entries = taken.lane.next_all(&key, node, now, &notes);
+        // They arrive together, so that a doubt about the first is one about all of them.
+        if let Some(first) = entries.first() {
+            taken.lane.attempt(first);
+        }
+        Ok(Draft::new(self, taken, entries))
     }
 
     /// Makes a lane ready: its chain begun, and nothing about it in doubt.

@@ -416,10 +416,31 @@ async fn a226_a_lost_connection_leaves_no_hole_and_no_twin() {
 }
 
 #[tokio::test]
+async fn a226_several_entries_of_a_lost_connection_are_all_there_or_none() {
+    for fate in [Fate::StoredUnheard, Fate::LostUnheard, Fate::Late] {
+        let (home, auditor) = told().await;
+        let notes = ["one", "two", "three"].map(note).to_vec();
+        let draft = auditor.draft(notes).await.unwrap();
+        home.log().next(&[fate]);
+        let written = home.log().append_audit(draft.entries()).await;
+        assert!(draft.settle(written).is_err());
+        auditor.tell(note("after")).await.unwrap();
+        let all = home.log().all();
+        assert_eq!(home.verdict(&all).await.problems, [], "{fate:?}");
+        let there = all
+            .iter()
+            .filter(|one| ["one", "two", "three"].contains(&one.object.as_str()));
+        let expected = if fate == Fate::StoredUnheard { 3 } else { 0 };
+        assert_eq!(there.count(), expected, "{fate:?}");
+        assert_eq!(all.last().unwrap().object, "after");
+    }
+}
+
+#[tokio::test]
 async fn a_draft_that_is_dropped_is_in_doubt_and_its_number_is_used_once() {
     let (home, auditor) = told().await;
-    let draft = auditor.draft(note("forgotten")).await.unwrap();
-    let entry = draft.entry().clone();
+    let draft = auditor.draft(vec![note("forgotten")]).await.unwrap();
+    let entry = draft.entries()[0].clone();
     drop(draft);
     auditor.tell(note("after")).await.unwrap();
     let all = home.log().all();
@@ -431,9 +452,9 @@ async fn a_draft_that_is_dropped_is_in_doubt_and_its_number_is_used_once() {
 #[tokio::test]
 async fn a_write_that_changed_nothing_gives_its_number_back() {
     let (home, auditor) = told().await;
-    let draft = auditor.draft(note("nothing")).await.unwrap();
+    let draft = auditor.draft(vec![note("nothing")]).await.unwrap();
     assert!(!draft.settle(Ok(false)).unwrap());
-    let draft = auditor.draft(note("conflict")).await.unwrap();
+    let draft = auditor.draft(vec![note("conflict")]).await.unwrap();
     assert!(draft.settle::<()>(Err(StoreError::Conflict)).is_err());
     auditor.tell(note("after")).await.unwrap();
     assert_eq!(home.log().all().last().unwrap().seq, 6);
@@ -446,14 +467,11 @@ async fn writes_at_once_have_lanes_of_their_own_and_others_wait() {
     let auditor = home.process(1);
     let mut drafts = Vec::new();
     for _ in 0..32 {
-        drafts.push(auditor.draft(note("at once")).await.unwrap());
+        drafts.push(auditor.draft(vec![note("at once")]).await.unwrap());
     }
-    assert!(futures_util::FutureExt::now_or_never(auditor.draft(note("one more"))).is_none());
+    assert!(futures_util::FutureExt::now_or_never(auditor.draft(vec![note("one more")])).is_none());
     for draft in drafts {
-        let written = home
-            .log()
-            .append_audit(core::slice::from_ref(draft.entry()))
-            .await;
+        let written = home.log().append_audit(draft.entries()).await;
         draft.settle(written).unwrap();
     }
     auditor.tell(note("alone")).await.unwrap();

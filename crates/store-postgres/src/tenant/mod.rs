@@ -26,15 +26,15 @@ pub(crate) struct PostgresTenant {
     pub(crate) pool: Arc<Pool>,
     pub(crate) tenant: TenantId,
     /// What stands in one transaction with whatever is written.
-    pub(crate) entry: Option<AuditEntry>,
+    pub(crate) entries: Vec<AuditEntry>,
 }
 
 impl TenantStore for PostgresTenant {
-    fn recorded(&self, entry: &AuditEntry) -> Arc<dyn TenantStore> {
+    fn recorded(&self, entries: &[AuditEntry]) -> Arc<dyn TenantStore> {
         Arc::new(Self {
             pool: Arc::clone(&self.pool),
             tenant: self.tenant.clone(),
-            entry: Some(entry.clone()),
+            entries: entries.to_vec(),
         })
     }
 }
@@ -48,12 +48,16 @@ impl PostgresTenant {
         self.pool.write(Scope::Tenant(&self.tenant)).await
     }
 
-    /// Ends a unit that changed something: with what others must hear of, and with the entry.
+    /// Ends a unit that changed something: with what others must hear of, and with the entries.
     async fn finish(&self, db: Db, changes: &[Change]) -> Result<(), Failure> {
-        if let Some(tenant) = self.entry.as_ref().and_then(|entry| entry.tenant.as_ref()) {
+        for tenant in self
+            .entries
+            .iter()
+            .filter_map(|entry| entry.tenant.as_ref())
+        {
             self.must_own(tenant)?;
         }
-        finish(db, changes, self.entry.as_ref()).await
+        finish(db, changes, &self.entries).await
     }
 
     /// Ends a unit, and says whether it changed something; nothing is left of one that did not.

@@ -63,7 +63,7 @@ macro_rules! contract_suite {
                 surrenders_a_server_and_queues_what_is_owed, i30_a_purge_loses_no_rotation,
                 one_of_many_purges_wins, a213_purges_nothing_of_another;
             recorded: every_write_records_itself_once, every_other_write_records_itself_too,
-                a_taken_number_undoes_the_write,
+                several_entries_stand_with_one_write, a_taken_number_undoes_the_write,
                 a_failed_write_records_nothing, a213_records_for_its_own_tenant_only,
                 keys_and_the_installation_record_too;
             registrations: the_last_one_is_current, retiring_keeps_the_row,

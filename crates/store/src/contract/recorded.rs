@@ -1,5 +1,6 @@
 //! What a handle promises whose write stands in one transaction with an entry of the audit log.
 
+use core::slice;
 use std::sync::Arc;
 
 use claviger_model::{AuditEntry, AuditFilter, Outcome, Standing};
@@ -39,7 +40,8 @@ impl<'a> Recorder<'a> {
     fn next(&mut self) -> Arc<dyn TenantStore> {
         let seq = u64::try_from(self.given.len()).unwrap() + 1;
         self.given.push(entry("a", seq));
-        self.rows.recorded(self.given.last().unwrap())
+        self.rows
+            .recorded(slice::from_ref(self.given.last().unwrap()))
     }
 
     /// The last write changed nothing.
@@ -153,10 +155,10 @@ pub async fn a_taken_number_undoes_the_write(store: &dyn Store) {
     let there = entry("a", 1);
     let audit = store.audit();
     audit
-        .append_audit(core::slice::from_ref(&there))
+        .append_audit(slice::from_ref(&there))
         .await
         .unwrap();
-    let recorded = rows(store).recorded(&there);
+    let recorded = rows(store).recorded(slice::from_ref(&there));
     let refused = recorded.insert_server(&server("t1", "third")).await;
     assert!(
         matches!(refused, Err(StoreError::AuditConflict)),
@@ -165,13 +167,17 @@ pub async fn a_taken_number_undoes_the_write(store: &dyn Store) {
     let taken = recorded.insert_server(&server("t1", "linear")).await;
     assert!(matches!(taken, Err(StoreError::Conflict)), "{taken:?}");
     let own = key_row(None, "mac", 1);
-    let refused = store.keys().recorded(&there).insert_key(&own).await;
+    let refused = store
+        .keys()
+        .recorded(slice::from_ref(&there))
+        .insert_key(&own)
+        .await;
     assert!(
         matches!(refused, Err(StoreError::AuditConflict)),
         "{refused:?}"
     );
     let own = installation();
-    let refused = store.installation().recorded(&there);
+    let refused = store.installation().recorded(slice::from_ref(&there));
     let refused = refused.insert_installation(&own).await;
     assert!(
         matches!(refused, Err(StoreError::AuditConflict)),
@@ -184,6 +190,31 @@ pub async fn a_taken_number_undoes_the_write(store: &dyn Store) {
     assert_eq!(log(store).await, [there]);
 }
 
+/// Several entries stand with one write in their order, all of them or none.
+pub async fn several_entries_stand_with_one_write(store: &dyn Store) {
+    let given = [entry("a", 1), entry("a", 2), entry("b", 1)];
+    let up = server("t1", "up");
+    let recorded = rows(store).recorded(&given);
+    recorded.insert_server(&up).await.unwrap();
+    let mut logged = log(store).await;
+    logged.sort_by_key(|entry| (entry.chain.clone(), entry.seq));
+    assert_eq!(logged, given);
+    let recorded = rows(store).recorded(&[entry("a", 3), entry("b", 1)]);
+    let refused = recorded.surrender_server(&up.id, &[]).await;
+    assert!(
+        matches!(refused, Err(StoreError::AuditConflict)),
+        "{refused:?}"
+    );
+    assert_eq!(rows(store).list_servers().await.unwrap(), [up]);
+    assert_eq!(log(store).await.len(), given.len());
+    // A213: one of another tenant spoils all of them.
+    let mut foreign = entry("a", 4);
+    foreign.tenant = Some(tenant("t2"));
+    let recorded = rows(store).recorded(&[entry("a", 3), foreign]);
+    assert!(recorded.insert_server(&server("t1", "down")).await.is_err());
+    assert_eq!(log(store).await.len(), given.len());
+}
+
 /// A write that fails records nothing.
 pub async fn a_failed_write_records_nothing(store: &dyn Store) {
     let key = key("linear");
@@ -191,7 +222,7 @@ pub async fn a_failed_write_records_nothing(store: &dyn Store) {
         credential(&key, b"a"),
         connection(&key, Standing::Connected),
     );
-    let recorded = rows(store).recorded(&entry("a", 1));
+    let recorded = rows(store).recorded(&[entry("a", 1)]);
     assert!(recorded.replace_credential(&held, &standing).await.is_err());
     assert_eq!(log(store).await, []);
 }
@@ -201,13 +232,13 @@ pub async fn a_failed_write_records_nothing(store: &dyn Store) {
 pub async fn a213_records_for_its_own_tenant_only(store: &dyn Store) {
     let mut foreign = entry("a", 1);
     foreign.tenant = Some(tenant("t2"));
-    let recorded = rows(store).recorded(&foreign);
+    let recorded = rows(store).recorded(slice::from_ref(&foreign));
     assert!(recorded.insert_server(&server("t1", "up")).await.is_err());
     assert_eq!(log(store).await, []);
     assert_eq!(rows(store).list_servers().await.unwrap(), []);
     let mut own = entry("a", 1);
     own.tenant = None;
-    let recorded = rows(store).recorded(&own);
+    let recorded = rows(store).recorded(slice::from_ref(&own));
     recorded.insert_server(&server("t1", "up")).await.unwrap();
     assert_eq!(log(store).await, [own]);
 }
@@ -224,7 +255,7 @@ pub async fn keys_and_the_installation_record_too(store: &dyn Store) {
         key_row(Some("t1"), "tenant", 1),
         key_row(Some("t1"), "tenant", 2),
     );
-    let keys = |at: usize| store.keys().recorded(&given[at]);
+    let keys = |at: usize| store.keys().recorded(slice::from_ref(&given[at]));
     keys(0).insert_key(&first).await.unwrap();
     let mut rewrapped = first.clone();
     rewrapped.kek_id = vec![9; 8];
@@ -234,7 +265,7 @@ pub async fn keys_and_the_installation_record_too(store: &dyn Store) {
     let t1 = tenant("t1");
     assert!(keys(2).delete_key(Some(&t1), "tenant", 1).await.unwrap());
     assert!(!keys(3).delete_key(Some(&t1), "tenant", 1).await.unwrap());
-    let own = |at: usize| store.installation().recorded(&given[at]);
+    let own = |at: usize| store.installation().recorded(slice::from_ref(&given[at]));
     own(3).insert_installation(&installation()).await.unwrap();
     assert!(own(4).update_installation(&installation()).await.unwrap());
     assert_eq!(log(store).await, given);
