@@ -135,7 +135,7 @@ impl Flight {
         };
         failpoint_in_task!("refresh.after_intent");
         if intent.was_left
-            && let Some(rescued) = self.rescued(&held).await?
+            && let Some(rescued) = self.rescued(holding, &held).await?
         {
             return Ok(Landed::Fresh(rescued));
         }
@@ -153,11 +153,15 @@ impl Flight {
 
     /// Somebody sent this token, and nobody heard of it since: what came of it may lie in a journal
     /// on this machine. A strict issuer ends the grant of a token that is sent again.
-    async fn rescued(&self, held: &Held) -> Result<Option<Arc<Held>>, HoldError> {
+    async fn rescued(
+        &self,
+        holding: &Holding,
+        held: &Held,
+    ) -> Result<Option<Arc<Held>>, HoldError> {
         let inner = &self.inner;
         // Whether or not we settled any: the replay at the start may have been faster, after the
         // row was read here.
-        inner.rescue_left().await;
+        inner.rescue_left(Some(holding)).await;
         let now = inner.reread(&self.server, &self.key).await?;
         Ok(now.filter(|now| now.row.fingerprint != held.row.fingerprint))
     }
@@ -214,7 +218,7 @@ impl Flight {
         tokens: &Tokens,
     ) -> Result<Landed, HoldError> {
         let inner = &self.inner;
-        let gave = Gave::refresh(&sent.fingerprint);
+        let gave = Gave::refresh(&sent.fingerprint, holding.lease());
         let written = inner.write_down(&self.server, gave, &row, tokens).await;
         failpoint_in_task!("refresh.after_journal");
         holding.wait_for_turn(inner).await;
@@ -222,6 +226,7 @@ impl Flight {
             inner,
             server: &self.server,
             sent: &sent.fingerprint,
+            is_doubtful: false,
         };
         let patience = Patience::new(inner, &self.key);
         match storing.store(&mut row, tokens, patience).await {

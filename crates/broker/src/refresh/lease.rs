@@ -35,7 +35,7 @@ const TURN_MS: u64 = 20_000;
 const LOOK: Duration = Duration::from_millis(200);
 
 /// A lease that was taken.
-pub(super) struct Holding {
+pub(crate) struct Holding {
     owner: String,
     key: CredentialKey,
     beat: Mutex<Beat>,
@@ -52,7 +52,7 @@ struct Beat {
 
 impl Holding {
     /// Takes the lease of `key` for `owner`, unless somebody holds it.
-    pub(super) async fn take(
+    pub(crate) async fn take(
         inner: &Inner,
         key: &CredentialKey,
         owner: &str,
@@ -88,6 +88,16 @@ impl Holding {
         join(working, beating).await.0
     }
 
+    /// Whether it is of this credential.
+    pub(crate) fn is_of(&self, key: &CredentialKey) -> bool {
+        self.key == *key
+    }
+
+    /// As it was given last.
+    pub(crate) fn lease(&self) -> Lease {
+        self.beat().lease.clone()
+    }
+
     /// After this, by the monotonic clock, no request may begin.
     pub(super) fn send_by_ms(&self) -> u64 {
         self.beat().since_ms.saturating_add(SEND_MS)
@@ -117,8 +127,8 @@ impl Holding {
     }
 
     /// Gives it back.
-    pub(super) async fn release(self, inner: &Inner) {
-        let lease = self.beat().lease.clone();
+    pub(crate) async fn release(self, inner: &Inner) {
+        let lease = self.lease();
         if let Err(error) = inner.rows(&self.key).release_lease(&self.key, &lease).await {
             // It runs out by itself.
             tracing::debug!(error = %Chain(&error), "could not give a lease back");

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use crate::broker::Inner;
 use crate::cache::Held;
 use flight::Flight;
+pub(crate) use lease::Holding;
 pub(crate) use storing::{Stored, Storing};
 
 mod flight;

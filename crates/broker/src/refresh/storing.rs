@@ -19,6 +19,8 @@ pub(crate) struct Storing<'a> {
     pub(crate) server: &'a Server,
     /// The fingerprint of the token that was sent.
     pub(crate) sent: &'a [u8],
+    /// Somebody else sent the same token after that: the issuer may know their answer alone.
+    pub(crate) is_doubtful: bool,
 }
 
 /// Where an answer ended up.
@@ -131,7 +133,11 @@ impl Storing<'_> {
 
     async fn rotate(&self, row: &Credential, tokens: &Tokens) -> Result<Rotated, HoldError> {
         let (inner, key) = (self.inner, &row.key);
-        let (rows, connection) = (inner.rows(key), connected(inner, key));
+        let rows = inner.rows(key);
+        let connection = Connection {
+            reason: self.is_doubtful.then_some(Reason::AmbiguousRotation),
+            ..connected(inner, key)
+        };
         // Before the write: what another process writes after it must not be hidden by ours.
         let epoch = inner.cache.epoch(key);
         let note = self.note(key, row.version);

@@ -7,6 +7,7 @@ use claviger_model::{
     AccountName, Credential, CredentialKey, RegistrationId, Server, ServerId, SignInId, TenantId,
     Timestamp, UserId,
 };
+use claviger_store::Lease;
 use claviger_wire::ScopeSet;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -22,6 +23,9 @@ pub(crate) enum Gave {
     Refresh {
         /// The fingerprint of the token that was sent, in base64.
         sent: String,
+        /// Under which lease; entries of earlier versions do not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        lease: Option<Lent>,
     },
     /// The code of a sign-in.
     SignIn {
@@ -29,6 +33,13 @@ pub(crate) enum Gave {
         /// What the server asked for in a challenge, if that is why.
         challenged: Option<ScopeSet>,
     },
+}
+
+/// The lease of the flight that heard the answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Lent {
+    pub(crate) owner: String,
+    pub(crate) epoch: u64,
 }
 
 /// One answer of an issuer.
@@ -73,9 +84,13 @@ struct RowV1<'a> {
 // === impl Gave ===
 
 impl Gave {
-    pub(crate) fn refresh(sent: &[u8]) -> Self {
+    pub(crate) fn refresh(sent: &[u8], lease: Lease) -> Self {
         Self::Refresh {
             sent: base64_encode(sent),
+            lease: Some(Lent {
+                owner: lease.owner,
+                epoch: lease.epoch,
+            }),
         }
     }
 
@@ -192,8 +207,12 @@ mod tests {
             is_refreshable: true,
             ..credential(Some(5_000))
         };
+        let lease = Lease {
+            owner: "a flight".to_owned(),
+            epoch: 3,
+        };
         let entry = Entry {
-            gave: Gave::refresh(&[1, 2, 255]),
+            gave: Gave::refresh(&[1, 2, 255], lease.clone()),
             origin: "https://mcp.example".to_owned(),
             row: row.clone(),
             tokens: Tokens {
@@ -207,7 +226,11 @@ mod tests {
         assert_eq!(read.tokens.access.expose(), "a");
         assert_eq!(read.tokens.refresh.unwrap().expose(), "r");
         match read.gave {
-            Gave::Refresh { sent } => assert_eq!(Gave::sent(&sent), [1, 2, 255]),
+            Gave::Refresh { sent, lease: lent } => {
+                assert_eq!(Gave::sent(&sent), [1, 2, 255]);
+                let lent = lent.unwrap();
+                assert_eq!((lent.owner, lent.epoch), (lease.owner, lease.epoch));
+            }
             other @ Gave::SignIn { .. } => panic!("{other:?}"),
         }
     }

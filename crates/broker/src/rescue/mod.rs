@@ -15,7 +15,7 @@ use crate::broker::Inner;
 use crate::record::Tokens;
 use crate::serve::Chain;
 use entry::Entry;
-pub(crate) use entry::Gave;
+pub(crate) use entry::{Gave, Lent};
 
 mod entry;
 mod replay;

@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use claviger_model::{Outcome, Server, SignInId};
+use claviger_crypto::base64url_encode;
+use claviger_model::{CredentialKey, Outcome, Server, SignInId};
 use claviger_store::StoreError;
 use claviger_wire::ScopeSet;
 
 use super::entry::{Entry, Gave};
-use super::{Written, context};
+use super::{Lent, Written, context};
 use crate::answered::Answered;
 use crate::broker::{Inner, origin_of};
 use crate::keep::Patience;
-use crate::refresh::{Stored, Storing};
+use crate::refresh::{Holding, Stored, Storing};
 use crate::serve::Chain;
 use crate::{Act, Actor, Broker, HoldError, Note, VaultError};
 
@@ -32,14 +33,15 @@ impl Broker {
     /// and every few seconds: while an answer lies in a journal, nobody must send the token again
     /// that it replaces. Says how many were settled.
     pub async fn rescue(&self) -> usize {
-        self.inner.rescue_left().await
+        self.inner.rescue_left(None).await
     }
 }
 
 // === impl Inner ===
 
 impl Inner {
-    pub(crate) async fn rescue_left(self: &Arc<Self>) -> usize {
+    /// `holding` is the lease under which a flight asks for it.
+    pub(crate) async fn rescue_left(self: &Arc<Self>, holding: Option<&Holding>) -> usize {
         // F33: what an issuer gave to the original is not for a copy.
         if self.is_held() {
             return 0;
@@ -53,7 +55,7 @@ impl Inner {
         left.extend(adopted);
         let mut settled = 0;
         for written in left {
-            match self.replay(&written.sealed).await {
+            match self.replay(&written.sealed, holding).await {
                 Replayed::Settled => {
                     self.parts.journal.settle(written.id);
                     settled += 1;
@@ -65,9 +67,9 @@ impl Inner {
         settled
     }
 
-    async fn replay(self: &Arc<Self>, sealed: &[u8]) -> Replayed {
-        let error = match self.replay_entry(sealed).await {
-            Ok(()) => return Replayed::Settled,
+    async fn replay(self: &Arc<Self>, sealed: &[u8], holding: Option<&Holding>) -> Replayed {
+        let error = match self.replay_entry(sealed, holding).await {
+            Ok(replayed) => return replayed,
             Err(error) => error,
         };
         let may_pass = match &error {
@@ -94,7 +96,11 @@ impl Inner {
         Replayed::Refused
     }
 
-    async fn replay_entry(self: &Arc<Self>, sealed: &[u8]) -> Result<(), HoldError> {
+    async fn replay_entry(
+        self: &Arc<Self>,
+        sealed: &[u8],
+        holding: Option<&Holding>,
+    ) -> Result<Replayed, HoldError> {
         let opened = self.parts.vault.open_journal(&context(), sealed).await?;
         let mut entry = Entry::from_bytes(&opened)?;
         entry.row.fingerprint = self.fingerprint(&entry.tokens);
@@ -102,17 +108,48 @@ impl Inner {
         let server = rows.find_server_by_id(&entry.row.key.server).await?;
         let Some(server) = server.filter(|server| origin_of(server) == entry.origin) else {
             tracing::warn!(server = %entry.row.key.server, "what an issuer gave is dropped: its server is gone, or elsewhere now");
-            return Ok(());
+            return Ok(Replayed::Settled);
         };
         match entry.gave.clone() {
-            Gave::Refresh { sent } => {
+            Gave::Refresh { sent, lease } => {
                 let sent = Gave::sent(&sent);
-                self.replay_refresh(&server, entry, &sent).await
+                let key = &entry.row.key;
+                if let Some(holding) = holding.filter(|holding| holding.is_of(key)) {
+                    let is_doubtful = is_doubtful(lease.as_ref(), holding);
+                    return self
+                        .replay_refresh(&server, entry, &sent, is_doubtful)
+                        .await;
+                }
+                let Some(holding) = self.turn_of(key, lease.as_ref()).await? else {
+                    return Ok(Replayed::Later);
+                };
+                let is_doubtful = is_doubtful(lease.as_ref(), &holding);
+                let replayed = self
+                    .replay_refresh(&server, entry, &sent, is_doubtful)
+                    .await;
+                holding.release(self).await;
+                replayed
             }
             Gave::SignIn { id, challenged } => {
-                self.replay_sign_in(&server, entry, &id, challenged).await
+                self.replay_sign_in(&server, entry, &id, challenged).await?;
+                Ok(Replayed::Settled)
             }
         }
+    }
+
+    /// The lease, taken in the name of the flight that died. Nothing, while another flight has it:
+    /// it may have sent the same token after the dead one did, and of two answers an issuer knows
+    /// the later one. That is stored first, and this one is then seen to be older (F01, F18).
+    async fn turn_of(
+        &self,
+        key: &CredentialKey,
+        lent: Option<&Lent>,
+    ) -> Result<Option<Holding>, StoreError> {
+        let owner = match lent {
+            Some(lent) => lent.owner.clone(),
+            None => base64url_encode(&self.parts.entropy.id_bytes()),
+        };
+        Holding::take(self, key, &owner).await
     }
 
     async fn replay_refresh(
@@ -120,11 +157,13 @@ impl Inner {
         server: &Server,
         mut entry: Entry,
         sent: &[u8],
-    ) -> Result<(), HoldError> {
+        is_doubtful: bool,
+    ) -> Result<Replayed, HoldError> {
         let storing = Storing {
             inner: self,
             server,
             sent,
+            is_doubtful,
         };
         self.seal_into(server, &mut entry.row, &entry.tokens)
             .await?;
@@ -145,7 +184,7 @@ impl Inner {
                 tracing::info!(server = %server.slug, "what a refresh brought is dropped: it is stored, or something newer is");
             }
         }
-        Ok(())
+        Ok(Replayed::Settled)
     }
 
     /// Completes a sign-in whose process died with its code redeemed. Its end and its credential are
@@ -189,4 +228,10 @@ impl Inner {
         tracing::info!(server = %server.slug, ?revoked, "what a sign-in brought was not kept");
         Ok(())
     }
+}
+
+/// Whether anybody had the lease between the flight that died and now, and may have sent the token
+/// once more.
+fn is_doubtful(lent: Option<&Lent>, holding: &Holding) -> bool {
+    lent.is_some_and(|lent| holding.lease().epoch > lent.epoch + 1)
 }

@@ -1,6 +1,10 @@
 //! What an issuer gave outlives the process that asked for it (F11, F13, F14).
 
+use core::pin::pin;
+
+use claviger_broker::Missing;
 use claviger_model::{Reason, Server, Standing, UserId};
+use claviger_testkit::Gate;
 
 use crate::support::{Installation, Node};
 
@@ -51,6 +55,74 @@ async fn f14_whoever_finds_the_intent_looks_into_the_journals_before_it_sends() 
     node.bearer(&server).await;
     let (redeemed, reused) = installation.issuer.set(|one| (one.redeemed, one.reused));
     assert_eq!((redeemed, reused), (1, 0));
+}
+
+/// Another node sends the same token while the journal of the dead process waits to be replayed.
+async fn replayed_beside_a_flight(is_tolerant: bool) -> (Installation, Node, Node, Server) {
+    let (installation, node, server, left) = died_refreshing().await;
+    let other = installation.node(10).await;
+    let gate = Gate::closed();
+    installation.issuer.set(|issuer| {
+        issuer.tolerant = is_tolerant;
+        issuer.gate = Some(gate.clone());
+    });
+    installation.end_leases().await;
+    {
+        let mut flying = pin!(other.attach(&server));
+        tokio::select! {
+            answer = &mut flying => panic!("the gate is closed: {answer:?}"),
+            () = gate.arrived(1) => {}
+        }
+        node.journal.leave(left);
+        // It is that flight's turn.
+        assert_eq!(node.broker.rescue().await, 0);
+        gate.open();
+        assert_eq!(flying.await.is_ok(), is_tolerant);
+    }
+    installation.issuer.set(|issuer| issuer.gate = None);
+    assert_eq!(node.broker.rescue().await, 1);
+    assert_eq!(node.journal.unsettled().len(), 0);
+    node.expire();
+    (installation, node, other, server)
+}
+
+#[tokio::test]
+async fn f01_a_replay_waits_for_the_flight_that_sent_the_token_again() {
+    let (installation, node, other, server) = replayed_beside_a_flight(true).await;
+    for node in [&node, &other] {
+        node.broker.invalidate();
+        node.bearer(&server).await;
+    }
+    assert_eq!(installation.issuer.set(|issuer| issuer.reused), 0);
+}
+
+#[tokio::test]
+async fn f02_what_a_strict_issuer_ends_beside_a_replay_is_marked() {
+    let (_installation, node, _other, server) = replayed_beside_a_flight(false).await;
+    let answer = node.attach(&server).await;
+    let Err(Missing::NeedsSignIn { reason, .. }) = answer else {
+        panic!("{answer:?}");
+    };
+    assert_eq!(reason, Some(Reason::AmbiguousRotation));
+}
+
+/// The other flight sent the token, and heard nothing: which answer the issuer knows is not known.
+#[tokio::test]
+async fn f02_what_is_put_back_after_another_flight_is_in_doubt() {
+    let (installation, node, server, left) = died_refreshing().await;
+    let other = installation.node(10).await;
+    installation.end_leases().await;
+    installation.issuer.set(|issuer| issuer.loses = 1);
+    installation.issuer.set(|issuer| issuer.tolerant = true);
+    assert!(other.attach(&server).await.is_err());
+    installation.end_leases().await;
+    node.journal.leave(left);
+    assert_eq!(node.broker.rescue().await, 1);
+    let connection = node.connection(&server).await.unwrap();
+    assert_eq!(
+        (connection.standing, connection.reason),
+        (Standing::Connected, Some(Reason::AmbiguousRotation))
+    );
 }
 
 #[tokio::test]

@@ -154,10 +154,7 @@ pub async fn a_taken_number_undoes_the_write(store: &dyn Store) {
     insert_servers(store, "t1").await;
     let there = entry("a", 1);
     let audit = store.audit();
-    audit
-        .append_audit(slice::from_ref(&there))
-        .await
-        .unwrap();
+    audit.append_audit(slice::from_ref(&there)).await.unwrap();
     let recorded = rows(store).recorded(slice::from_ref(&there));
     let refused = recorded.insert_server(&server("t1", "third")).await;
     assert!(
