@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use claviger_model::{Connection, Credential, CredentialKey, Server, SignInId};
+use claviger_model::{Connection, Credential, CredentialKey, Revocation, Server, SignInId};
 use claviger_store::StoreError;
 
 use crate::broker::Inner;
@@ -70,12 +70,12 @@ impl Inner {
                 }) if races < MOST_RACES => races += 1,
                 Err(HoldError::Store { source }) => patience.again(source).await?,
                 // Where the answer to our own write was lost, it is ours that ended it.
-                Ok((false, _)) => return self.is_stored(row).await,
+                Ok(Completed::Ended) => return self.is_stored(row).await,
                 Err(error) => return Err(error),
-                Ok((true, replaced)) => {
+                Ok(Completed::Stored(owed)) => {
                     self.pauses.forget(&row.key);
-                    if let Some(replaced) = replaced {
-                        self.replaced(server, replaced, row);
+                    if let Some(owed) = owed {
+                        self.try_replaced(server, *owed);
                     }
                     return Ok(true);
                 }
@@ -91,15 +91,28 @@ impl Inner {
         tokens: &Tokens,
         connection: &Connection,
         note: &Note,
-    ) -> Result<(bool, Option<Credential>), HoldError> {
+    ) -> Result<Completed, HoldError> {
         let rows = self.rows(&row.key);
         let stored = rows.find_credential(&row.key).await?;
         row.version = stored.as_ref().map_or(0, |stored| stored.version) + 1;
         self.seal_into(server, row, tokens).await?;
+        // Queued in the transaction that replaces the only other copy of these tokens. The version
+        // guards it: another credential than this one is not replaced.
+        let owed = match &stored {
+            Some(stored) => self.owing_for_replaced(server, stored, row).await?,
+            None => None,
+        };
         let note = note.clone().with("version", row.version);
+        let note = note.with("is_owed", owed.is_some());
         let (draft, rows) = self.parts.audit.change(&row.key.tenant, note).await?;
-        let written = rows.complete_sign_in(sign_in, row, connection).await;
-        Ok((draft.settle(written)?, stored))
+        let written = rows
+            .complete_sign_in(sign_in, row, connection, owed.as_ref())
+            .await;
+        Ok(if draft.settle(written)? {
+            Completed::Stored(owed.map(Box::new))
+        } else {
+            Completed::Ended
+        })
     }
 
     async fn is_stored(&self, row: &Credential) -> Result<bool, HoldError> {
@@ -123,6 +136,14 @@ impl Inner {
         let (draft, rows) = self.parts.audit.change(&row.key.tenant, note).await?;
         Ok(draft.settle(rows.replace_credential(row, connection).await)?)
     }
+}
+
+/// What became of a sign-in that was to be completed.
+pub(crate) enum Completed {
+    /// It had ended, and nothing was written.
+    Ended,
+    /// What it brought is stored; this was queued with it, for the grant it replaced.
+    Stored(Option<Box<Revocation>>),
 }
 
 /// Trying again while the database does not take a token (F13).

@@ -49,3 +49,79 @@ pub(crate) async fn release(db: &mut Db, key: Key<'_>, owner: &str, epoch: i64) 
     .await?;
     Ok(done.rows_affected())
 }
+
+/// What the holder is said to have been about to send; nothing if `owner` and `epoch` are not those
+/// of the last holder.
+pub(crate) async fn find_sent(
+    db: &mut Db,
+    key: Key<'_>,
+    owner: &str,
+    epoch: i64,
+) -> Result<Option<Option<Vec<u8>>>> {
+    query_scalar!(
+        "SELECT sent FROM leases
+         WHERE tenant_id = $1 AND server_id = $2 AND user_id = $3 AND account = $4
+             AND owner = $5 AND epoch = $6",
+        key.tenant,
+        key.server,
+        key.user,
+        key.account,
+        owner,
+        epoch
+    )
+    .fetch_optional(db)
+    .await
+}
+
+/// Guarded by the lease and by the token: whoever was overtaken declares nothing.
+pub(crate) async fn declare(
+    db: &mut Db,
+    key: Key<'_>,
+    owner: &str,
+    epoch: i64,
+    sent: &[u8],
+) -> Result<u64> {
+    let done = query!(
+        "UPDATE leases SET sent = $7
+         WHERE tenant_id = $1 AND server_id = $2 AND user_id = $3 AND account = $4
+             AND owner = $5 AND epoch = $6
+             AND EXISTS (SELECT 1 FROM credentials AS held
+                 WHERE held.tenant_id = $1 AND held.server_id = $2 AND held.user_id = $3
+                     AND held.account = $4 AND held.fingerprint = $7)",
+        key.tenant,
+        key.server,
+        key.user,
+        key.account,
+        owner,
+        epoch,
+        sent
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// Guarded the same way: a late one takes nobody else's away.
+pub(crate) async fn withdraw(
+    db: &mut Db,
+    key: Key<'_>,
+    owner: &str,
+    epoch: i64,
+    sent: &[u8],
+) -> Result<u64> {
+    let done = query!(
+        "UPDATE leases SET sent = NULL
+         WHERE tenant_id = $1 AND server_id = $2 AND user_id = $3 AND account = $4
+             AND owner = $5 AND epoch = $6 AND sent = $7",
+        key.tenant,
+        key.server,
+        key.user,
+        key.account,
+        owner,
+        epoch,
+        sent
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}

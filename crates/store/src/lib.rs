@@ -15,7 +15,7 @@ pub use credentials::{Credentials, Guarded};
 pub use error::StoreError;
 pub use installations::Installations;
 pub use keys::Keys;
-pub use leases::{Lease, Leases};
+pub use leases::{Intended, Lease, Leases};
 pub use registrations::Registrations;
 pub use reseals::{Reseals, SealedRow};
 pub use revocations::Revocations;

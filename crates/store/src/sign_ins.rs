@@ -1,7 +1,9 @@
 //! Sign-ins in flight.
 
 use async_trait::async_trait;
-use claviger_model::{Connection, Credential, CredentialKey, Outcome, SignIn, SignInId, Timestamp};
+use claviger_model::{
+    Connection, Credential, CredentialKey, Outcome, Revocation, SignIn, SignInId, Timestamp,
+};
 
 use crate::StoreError;
 
@@ -29,12 +31,14 @@ pub trait SignIns: Send + Sync {
     /// Ends one, once; false if it had ended. The sealed part is erased.
     async fn end_sign_in(&self, id: &SignInId, outcome: Outcome) -> Result<bool, StoreError>;
     /// Ends one as a success and stores its credential and connection, as
-    /// [`crate::Credentials::replace_credential`] does, in one transaction. False if it had ended;
-    /// nothing is written then.
+    /// [`crate::Credentials::replace_credential`] does, in one transaction. `owed` is queued with
+    /// it: the grant that is replaced, where that has to be revoked. False if it had ended; nothing
+    /// is written then.
     async fn complete_sign_in(
         &self,
         id: &SignInId,
         credential: &Credential,
         connection: &Connection,
+        owed: Option<&Revocation>,
     ) -> Result<bool, StoreError>;
 }

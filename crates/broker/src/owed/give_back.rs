@@ -1,64 +1,107 @@
-//! Tokens that came too late to be stored: they must not live on at the issuer.
+//! Tokens that came too late to be stored, and grants that were replaced: neither must live on at
+//! the issuer.
+//!
+//! What was never stored has no row to end, so that its revocation is queued by itself. Until it is
+//! the entry in the rescue journal stays open, and whoever replays it queues it (A139).
 
 use std::sync::Arc;
 
 use claviger_client::ClientInformation;
-use claviger_model::{Credential, Server};
+use claviger_model::{Credential, Revocation, Server};
 
 use super::Owing;
 use crate::HoldError;
 use crate::broker::Inner;
 use crate::disconnect::AtIssuer;
 use crate::record::Tokens;
+use crate::rescue::Written;
 use crate::serve::Chain;
 
 // === impl Inner ===
 
 impl Inner {
-    /// Gives back what a sign-in obtained and nobody wants any more.
+    /// Gives back what a sign-in obtained and nobody wants any more; `written` is where it lies
+    /// until that is queued.
     pub(crate) async fn give_back(
         self: &Arc<Self>,
         server: &Server,
         row: &Credential,
         tokens: &Tokens,
         client: ClientInformation,
+        written: Option<Written>,
     ) -> AtIssuer {
-        let owing = self.owing_as(server, row, tokens, client).await;
-        self.queue_owing(server, owing).await
+        let owed = match self.owing_as(server, row, tokens, client).await {
+            Ok(Owing::Row(owed)) => *owed,
+            Ok(Owing::NotOffered) => {
+                self.settle(written);
+                return AtIssuer::NotOffered;
+            }
+            Ok(Owing::Cannot(why)) => {
+                self.settle(written);
+                return AtIssuer::Failed(why);
+            }
+            Err(error) => {
+                tracing::error!(server = %server.slug, error = %Chain(&error), "tokens that nobody wants could not be queued for revocation");
+                self.leave(written);
+                return AtIssuer::Failed(error.to_string());
+            }
+        };
+        if let Err(error) = self.rows(&owed.key).insert_revocation(&owed).await {
+            tracing::error!(server = %server.slug, error = %Chain(&error), "a revocation could not be queued");
+            if written.is_some() {
+                self.leave(written);
+                return AtIssuer::Pending("it could not be queued yet".to_owned());
+            }
+            // There is no copy but this one: the try below is the only one.
+        }
+        self.settle(written);
+        self.first_try(owed).await
     }
 
-    /// Gives back what a refresh obtained for a row that was ended meanwhile. `row` is sealed.
+    /// Gives back what a refresh, or a sign-in that was replayed, obtained for a row that was ended
+    /// meanwhile. `row` is sealed. After an error nothing is queued, and whoever has the entry of
+    /// the journal comes again.
     pub(crate) async fn give_back_sealed(
         self: &Arc<Self>,
         server: &Server,
         row: &Credential,
-    ) -> AtIssuer {
-        let owing = self.owing(server, row).await;
-        self.queue_owing(server, owing).await
+    ) -> Result<AtIssuer, HoldError> {
+        let owed = match self.owing(server, row).await? {
+            Owing::Row(owed) => *owed,
+            Owing::NotOffered => return Ok(AtIssuer::NotOffered),
+            Owing::Cannot(why) => return Ok(AtIssuer::Failed(why)),
+        };
+        self.rows(&owed.key).insert_revocation(&owed).await?;
+        Ok(self.first_try(owed).await)
     }
 
-    /// A sign-in replaced this credential. Its grant is ended where it is another one for certain:
-    /// another issuer's, or another client's. The same client's old token is left alone, since
-    /// issuers may end everything that client holds for the user with it (RFC 7009 §2.1), and the
-    /// new credential must not be lost (rule 3).
-    pub(crate) fn replaced(self: &Arc<Self>, server: &Server, old: Credential, new: &Credential) {
-        if old.issuer == new.issuer && old.registration == new.registration {
-            return;
+    /// What is owed for the credential that a sign-in replaces. Its grant is ended where it is
+    /// another one for certain: another issuer's, or another client's. The same client's old token
+    /// is left alone, since issuers may end everything that client holds for the user with it
+    /// (RFC 7009 §2.1), and the new credential must not be lost (rule 3).
+    pub(crate) async fn owing_for_replaced(
+        &self,
+        server: &Server,
+        old: &Credential,
+        new: &Credential,
+    ) -> Result<Option<Revocation>, HoldError> {
+        if self.is_same_client(old, new).await? {
+            return Ok(None);
         }
-        let (inner, server, new) = (Arc::clone(self), server.clone(), new.clone());
+        Ok(match self.owing(server, old).await? {
+            Owing::Row(owed) => Some(*owed),
+            Owing::NotOffered | Owing::Cannot(_) => None,
+        })
+    }
+
+    /// Tries what was queued with the sign-in that replaced it; nobody waits for that.
+    pub(crate) fn try_replaced(self: &Arc<Self>, server: &Server, owed: Revocation) {
+        let (inner, server) = (Arc::clone(self), server.slug.clone());
         self.parts.tasks.spawn(
             "revoke a replaced grant",
             Box::pin(async move {
-                match inner.is_same_client(&old, &new).await {
-                    Ok(true) => {}
-                    Ok(false) => {
-                        let at_issuer = inner.give_back_sealed(&server, &old).await;
-                        tracing::info!(server = %server.slug, ?at_issuer, "a grant was replaced");
-                    }
-                    Err(error) => {
-                        tracing::warn!(server = %server.slug, error = %Chain(&error), "a replaced grant could not be looked at");
-                    }
-                }
+                let at_issuer = inner.first_try(owed).await;
+                tracing::info!(%server, ?at_issuer, "a grant was replaced");
             }),
         );
     }
@@ -66,6 +109,9 @@ impl Inner {
     async fn is_same_client(&self, old: &Credential, new: &Credential) -> Result<bool, HoldError> {
         if old.issuer != new.issuer {
             return Ok(false);
+        }
+        if old.registration == new.registration {
+            return Ok(true);
         }
         let rows = self.rows(&new.key);
         let mut ids = Vec::new();
@@ -77,27 +123,5 @@ impl Inner {
             ids.push(row.map(|row| row.client_id));
         }
         Ok(ids.first() == ids.last())
-    }
-
-    async fn queue_owing(
-        self: &Arc<Self>,
-        server: &Server,
-        owing: Result<Owing, HoldError>,
-    ) -> AtIssuer {
-        let owed = match owing {
-            Ok(Owing::Row(owed)) => *owed,
-            Ok(Owing::NotOffered) => return AtIssuer::NotOffered,
-            Ok(Owing::Cannot(why)) => return AtIssuer::Failed(why),
-            Err(error) => {
-                tracing::error!(server = %server.slug, error = %Chain(&error), "tokens that nobody wants could not be queued for revocation");
-                return AtIssuer::Failed(error.to_string());
-            }
-        };
-        let rows = self.rows(&owed.key);
-        if let Err(error) = rows.insert_revocation(&owed).await {
-            // The try below is the only one then.
-            tracing::error!(server = %server.slug, error = %Chain(&error), "a revocation could not be queued");
-        }
-        self.first_try(owed).await
     }
 }

@@ -130,8 +130,8 @@ impl Flight {
             return Ok(Landed::Ended(self.why_gone().await?));
         };
         let tokens = inner.unseal(&self.server, &held.row).await?;
-        let Some(intent) = Intent::declare(inner, &self.server, &held.row).await? else {
-            return self.winner().await;
+        let Some(intent) = Intent::declare(inner, holding, &held.row).await? else {
+            return self.overtaken(&held.row).await;
         };
         failpoint_in_task!("refresh.after_intent");
         if intent.was_left
@@ -179,11 +179,11 @@ impl Flight {
                 self.client_refused(sent, hint, is_curable).await
             }
             Refreshed::Misconfigured(hint) => {
-                intent.withdraw(inner, &self.key).await;
+                intent.withdraw(inner, sent).await;
                 Ok(Landed::Misconfigured(hint))
             }
             Refreshed::NoRefreshToken => {
-                intent.withdraw(inner, &self.key).await;
+                intent.withdraw(inner, sent).await;
                 Ok(Landed::Ended(Reason::Expired))
             }
             Refreshed::Renewed { row, tokens } => self.store(holding, sent, *row, &tokens).await,
@@ -202,7 +202,7 @@ impl Flight {
                     let now_ms = inner.parts.clock.monotonic_ms();
                     inner.pauses.doubt(&self.key, &self.seen, now_ms);
                 } else {
-                    intent.withdraw(inner, &self.key).await;
+                    intent.withdraw(inner, sent).await;
                 }
                 Ok(Landed::Unreachable { retry_after_s })
             }
@@ -330,6 +330,17 @@ impl Flight {
             Some(held) => Ok(Landed::Fresh(held)),
             None => Ok(Landed::Ended(self.why_gone().await?)),
         }
+    }
+
+    /// Between our look and our intent another flight took the lease, or another token was stored.
+    async fn overtaken(&self, seen: &Credential) -> Result<Landed, HoldError> {
+        let stored = self.inner.reread(&self.server, &self.key).await?;
+        if stored.is_some_and(|held| held.row.fingerprint == seen.fingerprint) {
+            return Ok(Landed::Unreachable {
+                retry_after_s: Some(5),
+            });
+        }
+        self.winner().await
     }
 
     /// What whoever ended it wrote.

@@ -3,92 +3,60 @@
 //! A process that dies between the issuer's answer and the commit leaves it behind. Whoever comes
 //! next sends the same token once more; if the issuer then refuses it, the rotation was lost on
 //! its way, and the person is told so instead of a plain refusal (`ambiguous_rotation`, F02, F03).
+//!
+//! It stands beside the lease, with the fingerprint of the token. Both guard it: a flight that lost
+//! its lease takes back nothing the next one declared, and a token that was replaced is in doubt no
+//! more.
 
-use claviger_model::{Connection, Credential, CredentialKey, Reason, Server, Standing};
-use claviger_store::StoreError;
+use claviger_model::{Credential, Reason, Standing};
+use claviger_store::{Intended, Lease, StoreError};
 
+use super::lease::Holding;
 use crate::broker::Inner;
 
-/// What was found of an earlier holder.
+/// What was declared, and what was found of an earlier holder.
 pub(super) struct Intent {
+    lease: Lease,
     /// The same token was sent before, and nobody was heard of since.
     pub(super) was_left: bool,
 }
 
 impl Intent {
     /// Writes it, and says whether one was there already. Every end of a renewal but a lost answer
-    /// takes it back: a new token by the connection that is written with it. Nothing, if the
-    /// credential ended meanwhile: then its token must not be sent.
+    /// takes it back: a new token by being another one. Nothing, if the credential or the lease is
+    /// another one by now: then its token must not be sent.
     pub(super) async fn declare(
         inner: &Inner,
-        server: &Server,
+        holding: &Holding,
         sent: &Credential,
     ) -> Result<Option<Self>, StoreError> {
-        let key = &sent.key;
-        let known = inner.connection(key).await?;
-        let reason = known.as_ref().and_then(|connection| connection.reason);
-        if reason == Some(Reason::AmbiguousRotation) {
-            return Ok(Some(Self { was_left: true }));
-        }
-        // Another standing says more than this would; the memory of this process has to do then.
-        let is_plain = known
-            .as_ref()
-            .is_none_or(|connection| connection.standing == Standing::Connected);
-        if is_plain {
-            write(inner, key, Some(Reason::AmbiguousRotation)).await?;
-            // Whoever ended it between our look and our write said why, and we wrote over it.
-            // Without this, what the refresh brings would be taken for the successor of a token
-            // that was refused, and put back.
-            let stored = inner.rows(key).find_credential(key).await?;
-            if stored.is_none_or(|stored| stored.fingerprint != sent.fingerprint) {
-                return undo(inner, server, key).await.map(|()| None);
-            }
-        }
-        Ok(Some(Self { was_left: false }))
+        let lease = holding.lease();
+        let rows = inner.rows(&sent.key);
+        let was_left = match rows
+            .declare_intent(&sent.key, &lease, &sent.fingerprint)
+            .await?
+        {
+            Intended::Superseded => return Ok(None),
+            Intended::WasLeft => true,
+            // What was put back stands so (F18), and so did intents of earlier versions.
+            Intended::Declared => inner.connection(&sent.key).await?.is_some_and(|known| {
+                known.standing == Standing::Connected
+                    && known.reason == Some(Reason::AmbiguousRotation)
+            }),
+        };
+        Ok(Some(Self { lease, was_left }))
     }
 
     /// Nothing was sent, or its answer is known: the token is as good as it was.
-    pub(super) async fn withdraw(&self, inner: &Inner, key: &CredentialKey) {
+    pub(super) async fn withdraw(&self, inner: &Inner, sent: &Credential) {
         if self.was_left {
             return;
         }
-        if let Err(error) = write(inner, key, None).await {
+        let rows = inner.rows(&sent.key);
+        let withdrawn = rows.withdraw_intent(&sent.key, &self.lease, &sent.fingerprint);
+        if let Err(error) = withdrawn.await {
             // It stays; at worst a later refusal is called ambiguous that was not.
             tracing::debug!(%error, "could not take an intent back");
         }
     }
-}
-
-/// Says again what whoever ended the credential said, as far as that can be told.
-async fn undo(inner: &Inner, server: &Server, key: &CredentialKey) -> Result<(), StoreError> {
-    let rows = inner.rows(key);
-    let reason = if inner.is_still(server).await? {
-        Reason::Disconnected
-    } else {
-        Reason::SettingsChanged
-    };
-    if rows.find_credential(key).await?.is_some() {
-        return write(inner, key, None).await;
-    }
-    if rows.find_server_by_id(&key.server).await?.is_none() {
-        return Ok(());
-    }
-    rows.update_connection(&inner.ended_connection(key, reason))
-        .await
-}
-
-async fn write(
-    inner: &Inner,
-    key: &CredentialKey,
-    reason: Option<Reason>,
-) -> Result<(), StoreError> {
-    let connection = Connection {
-        key: key.clone(),
-        standing: Standing::Connected,
-        reason,
-        challenge: None,
-        step_ups: 0,
-        updated_at: inner.parts.clock.now(),
-    };
-    inner.rows(key).update_connection(&connection).await
 }

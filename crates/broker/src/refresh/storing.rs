@@ -98,7 +98,7 @@ impl Storing<'_> {
             .unwrap_or(Reason::Disconnected);
         if !matches!(reason, Reason::AmbiguousRotation | Reason::RefreshRefused) {
             // It must not live on at the issuer.
-            let at_issuer = inner.give_back_sealed(self.server, row).await;
+            let at_issuer = inner.give_back_sealed(self.server, row).await?;
             tracing::info!(server = %self.server.slug, ?at_issuer, "what a refresh brought was not kept");
             return Ok(Some(Stored::Ended(reason)));
         }

@@ -11,7 +11,7 @@ use super::entry::{Entry, Gave};
 use super::{Lent, Written, context};
 use crate::answered::Answered;
 use crate::broker::{Inner, origin_of};
-use crate::keep::Patience;
+use crate::keep::{Completed, Patience};
 use crate::refresh::{Holding, Stored, Storing};
 use crate::serve::Chain;
 use crate::{Act, Actor, Broker, HoldError, Note, VaultError};
@@ -208,11 +208,10 @@ impl Inner {
             .with("rescued", true);
         let (row, tokens) = (&mut entry.row, &entry.tokens);
         let once = self.complete_once(server, id, row, tokens, &connection, &note);
-        let (is_first, replaced) = once.await?;
-        if is_first {
+        if let Completed::Stored(owed) = once.await? {
             self.pauses.forget(&key);
-            if let Some(replaced) = replaced {
-                self.replaced(server, replaced, &entry.row);
+            if let Some(owed) = owed {
+                self.try_replaced(server, *owed);
             }
             self.cache.forget(&key);
             self.tickets.forget(&key);
@@ -224,7 +223,7 @@ impl Inner {
             return Ok(());
         }
         // Cancelled, replaced or given up: it must not live on at the issuer.
-        let revoked = self.give_back_sealed(server, &entry.row).await;
+        let revoked = self.give_back_sealed(server, &entry.row).await?;
         tracing::info!(server = %server.slug, ?revoked, "what a sign-in brought was not kept");
         Ok(())
     }

@@ -155,9 +155,8 @@ impl Inner {
             tokens,
             client,
         } = obtained;
-        let revoked = self.give_back(server, &row, &tokens, client).await;
+        let revoked = self.give_back(server, &row, &tokens, client, written).await;
         tracing::info!(server = %server.slug, ?revoked, "what a sign-in brought was not kept");
-        self.settle(written);
         Redeemed::Open(ended)
     }
 

@@ -5,8 +5,9 @@ use core::time::Duration;
 
 use claviger_broker::Missing;
 use claviger_model::{Reason, Server};
-use claviger_ports::Clock as _;
-use claviger_testkit::Gate;
+use claviger_ports::{Clock as _, FetchError};
+use claviger_testkit::{Gate, json_answer};
+use serde_json::json;
 
 use crate::support::{Installation, Node, bearer};
 
@@ -75,6 +76,45 @@ async fn f18_what_a_strict_issuer_ends_over_it_is_marked() {
     let answer = installation.driven(two.attach(&server)).await;
     let Err(Missing::NeedsSignIn { reason, .. }) = answer else {
         panic!("{answer:?}");
+    };
+    assert_eq!(reason, Some(Reason::AmbiguousRotation));
+}
+
+/// The first one learns late that its request never left. By then the second one sent the same
+/// token, and what it heard was lost: that doubt is not the first one's to take back.
+#[tokio::test]
+async fn f18_a_late_flight_does_not_take_back_the_intent_of_the_next() {
+    let (installation, one, server) = Installation::signed_in().await;
+    let (two, three) = (installation.node(2).await, installation.node(3).await);
+    let (first, second) = (Gate::closed(), Gate::closed());
+    installation.issuer.set(|issuer| {
+        issuer.gate = Some(first.clone());
+        issuer.next.extend([
+            Err(FetchError::Connect { reason: "refused" }),
+            Err(FetchError::Broken),
+            json_answer(400, &json!({"error": "invalid_grant"})),
+        ]);
+    });
+    one.expire();
+    let (mut late, mut next) = (pin!(one.attach(&server)), pin!(two.attach(&server)));
+    tokio::select! {
+        answer = &mut late => panic!("the gate is closed: {answer:?}"),
+        () = first.arrived(1) => {}
+    }
+    installation.end_leases().await;
+    let gate = Some(second.clone());
+    installation.issuer.set(|issuer| issuer.gate = gate);
+    tokio::select! {
+        answer = &mut next => panic!("the gate is closed: {answer:?}"),
+        () = second.arrived(1) => {}
+    }
+    second.open();
+    assert!(matches!(next.await, Err(Missing::Unreachable { .. })));
+    first.open();
+    assert!(matches!(late.await, Err(Missing::Unreachable { .. })));
+    let missing = three.attach(&server).await.unwrap_err();
+    let Missing::NeedsSignIn { reason, .. } = missing else {
+        panic!("{missing:?}");
     };
     assert_eq!(reason, Some(Reason::AmbiguousRotation));
 }

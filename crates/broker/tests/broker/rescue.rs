@@ -3,10 +3,10 @@
 use core::pin::pin;
 
 use claviger_broker::Missing;
-use claviger_model::{Reason, Server, Standing, UserId};
+use claviger_model::{Outcome, Reason, Server, Standing, UserId};
 use claviger_testkit::Gate;
 
-use crate::support::{Installation, Node};
+use crate::support::{Installation, Node, linear};
 
 /// What is left of a refresh whose process dies before it asks the database: the entry, the
 /// intent, and the old credential.
@@ -158,6 +158,57 @@ async fn f14_k10_what_a_person_ended_does_not_come_back() {
     // And does not live on at the issuer.
     assert!(installation.issuer.set(|issuer| issuer.revoked.len()) > revoked);
 }
+
+/// What nobody wants stays in the journal until its revocation is queued.
+#[tokio::test]
+async fn f14_a139_what_a_person_ended_is_kept_until_it_is_owed() {
+    let (installation, node, server, left) = died_refreshing().await;
+    let owner = UserId::owner();
+    node.broker.disconnect(&server, &owner).await.unwrap();
+    let revoked = installation.issuer.set(|issuer| issuer.revoked.len());
+    installation.sql(NO_QUEUE).await;
+    node.journal.leave(left);
+    assert_eq!(node.broker.rescue().await, 0);
+    assert_eq!(node.journal.unsettled().len(), 1);
+    installation.sql("DROP TRIGGER no_queue").await;
+    assert_eq!(node.broker.rescue().await, 1);
+    assert!(node.credential(&server).await.is_none());
+    assert!(node.journal.unsettled().is_empty());
+    assert!(installation.issuer.set(|issuer| issuer.revoked.len()) > revoked);
+}
+
+#[tokio::test]
+async fn a139_what_a_cancelled_sign_in_brought_is_kept_until_it_is_owed() {
+    let installation = Installation::new();
+    let node = installation.node(1).await;
+    let server = node.add(linear()).await;
+    let gate = Gate::closed();
+    installation
+        .issuer
+        .set(|issuer| issuer.gate = Some(gate.clone()));
+    let owner = UserId::owner();
+    let signing_in = node.sign_in(&server, &owner);
+    let cancelling = async {
+        gate.arrived(1).await;
+        installation.sql(NO_QUEUE).await;
+        installation
+            .sql("UPDATE sign_ins SET outcome = 'cancelled', sealed = x''")
+            .await;
+        gate.open();
+    };
+    let (ended, ()) = futures_util::future::join(signing_in, cancelling).await;
+    assert_ne!(ended.outcome, Outcome::Success);
+    assert!(node.credential(&server).await.is_none());
+    assert_eq!(node.journal.unsettled().len(), 1);
+    assert!(installation.issuer.revoked().is_empty());
+    installation.sql("DROP TRIGGER no_queue").await;
+    assert_eq!(node.broker.rescue().await, 1);
+    assert!(node.journal.unsettled().is_empty());
+    assert_eq!(installation.issuer.revoked(), ["refresh", "access"]);
+}
+
+const NO_QUEUE: &str = "CREATE TRIGGER no_queue BEFORE INSERT ON revocations
+    BEGIN SELECT RAISE(ABORT, 'the disk is full'); END";
 
 #[tokio::test]
 async fn f04_f14_a_sign_in_whose_process_died_is_completed_once() {

@@ -191,6 +191,32 @@ async fn a_grant_of_another_client_that_was_replaced_is_revoked() {
     assert!(owed(&node).await.is_empty());
 }
 
+/// A crash in the next moment loses neither the new credential nor what is owed for the old one.
+#[tokio::test]
+async fn a139_a_replaced_grant_is_owed_from_the_moment_it_is_replaced() {
+    let (installation, node, server) = Installation::signed_in().await;
+    let first = node.registrations(&server).await.remove(0);
+    node.rows().retire_registration(&first.id).await.unwrap();
+    let gate = Gate::closed();
+    let issuer = &installation.issuer;
+    issuer.set(|issuer| issuer.revocation_gate = Some(gate.clone()));
+    // Nothing is owed while the old one is stored.
+    assert!(owed(&node).await.is_empty());
+    node.sign_in_with(&server, &UserId::owner(), forced()).await;
+    let row = owed(&node).await.remove(0);
+    assert_eq!((row.issuer.as_str(), row.attempts), (ISSUER, 1));
+    // Whoever wrote it hears nothing, and another process takes it up.
+    issuer.set(|issuer| issuer.revocation_gate = None);
+    let other = installation.node(2).await;
+    installation.clock.advance_secs(26);
+    node.tasks.finished().await;
+    installation.clock.advance_secs(30);
+    assert_eq!(other.broker.try_revocations().await, 1);
+    assert_eq!(issuer.revoked(), ["refresh", "access"]);
+    assert_eq!(issuer.live(), 1);
+    gate.open();
+}
+
 #[tokio::test]
 async fn rule_3_a_new_grant_is_not_put_at_risk_for_the_old_one_of_the_same_client() {
     // RFC 7009 §2.1: many issuers end everything that a client holds for the user.

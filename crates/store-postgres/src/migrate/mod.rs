@@ -7,9 +7,10 @@ use crate::db::Db;
 use crate::pool::{Pool, Scope};
 
 /// Every migration in order: its name and its statements. Applied ones are frozen.
-pub(crate) const MIGRATIONS: [Migration; 2] = [
+pub(crate) const MIGRATIONS: [Migration; 3] = [
     ("first", include_str!("../../migrations/0001_first.sql")),
     ("vault", include_str!("../../migrations/0002_vault.sql")),
+    ("intents", include_str!("../../migrations/0003_intents.sql")),
 ];
 
 type Migration = (&'static str, &'static str);

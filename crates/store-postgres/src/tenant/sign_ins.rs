@@ -1,12 +1,14 @@
 //! Sign-ins in flight.
 
 use async_trait::async_trait;
-use claviger_model::{Connection, Credential, CredentialKey, Outcome, SignIn, SignInId, Timestamp};
+use claviger_model::{
+    Connection, Credential, CredentialKey, Outcome, Revocation, SignIn, SignInId, Timestamp,
+};
 use claviger_store::{Change, SignIns, StoreError};
 
 use super::PostgresTenant;
 use crate::queries::sign_ins::{self, ERASED, word};
-use crate::queries::{connections, credentials};
+use crate::queries::{connections, credentials, revocations};
 use crate::retry::retry;
 
 #[async_trait]
@@ -85,8 +87,12 @@ impl SignIns for PostgresTenant {
         id: &SignInId,
         credential: &Credential,
         connection: &Connection,
+        owed: Option<&Revocation>,
     ) -> Result<bool, StoreError> {
         self.must_own_both(&credential.key, &connection.key)?;
+        if let Some(owed) = owed {
+            self.must_own(&owed.key.tenant)?;
+        }
         let success = word(Outcome::Success)?;
         retry(|| async {
             let (row, standing) = (credentials::row(credential)?, connections::row(connection)?);
@@ -101,6 +107,9 @@ impl SignIns for PostgresTenant {
                 return Err(StoreError::Conflict.into());
             }
             connections::write(&mut db, &self.tenant, standing).await?;
+            if let Some(owed) = owed {
+                revocations::insert(&mut db, &self.tenant, revocations::row(owed)).await?;
+            }
             let changes = [Change::Credential(key.clone(), Some(credential.version))];
             self.finish_if(true, db, &changes).await
         })

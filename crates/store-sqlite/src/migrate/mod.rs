@@ -9,9 +9,10 @@ use crate::db::Db;
 pub(crate) const APPLICATION_ID: i64 = 0x636c_7667;
 
 /// Every migration in order; applied ones are frozen.
-pub(crate) const MIGRATIONS: [&str; 2] = [
+pub(crate) const MIGRATIONS: [&str; 3] = [
     include_str!("../../migrations/0001_first.sql"),
     include_str!("../../migrations/0002_vault.sql"),
+    include_str!("../../migrations/0003_intents.sql"),
 ];
 
 /// The schema version of this binary.

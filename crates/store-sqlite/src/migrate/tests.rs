@@ -214,6 +214,7 @@ fn applied_migrations_are_frozen() {
         [
             "883d9cefa08c2459d4fa06ced9c75273176785693481dcc637023ad6c3ed1567",
             "e213647e902dc92b301e85bb0d91b8cd73aaf96d56b23c49070810eb7746ac55",
+            "58b502ca94daa704743db65ae11b1676ddb407f0616ca6768cec0afea665172f",
         ]
     );
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use claviger_model::CredentialKey;
-use claviger_store::{Lease, Leases, StoreError};
+use claviger_store::{Intended, Lease, Leases, StoreError};
 
 use super::SqliteTenant;
 use crate::clock::now_ms;
@@ -43,5 +43,47 @@ impl Leases for SqliteTenant {
             .await
             .map_err(store_error)?;
         self.finish_if(released > 0, db, &[]).await.map(drop)
+    }
+
+    async fn declare_intent(
+        &self,
+        key: &CredentialKey,
+        lease: &Lease,
+        sent: &[u8],
+    ) -> Result<Intended, StoreError> {
+        self.must_own(&key.tenant)?;
+        let epoch = to_number(lease.epoch, "leases.epoch")?;
+        let owner = lease.owner.as_str();
+        let mut db = self.pool.write().await?;
+        let before = leases::find_sent(&mut db, key.into(), owner, epoch)
+            .await
+            .map_err(store_error)?;
+        let declared = leases::declare(&mut db, key.into(), owner, epoch, sent)
+            .await
+            .map_err(store_error)?;
+        if declared == 0 {
+            return Ok(Intended::Superseded);
+        }
+        self.finish(db, &[]).await?;
+        Ok(if before.flatten().as_deref() == Some(sent) {
+            Intended::WasLeft
+        } else {
+            Intended::Declared
+        })
+    }
+
+    async fn withdraw_intent(
+        &self,
+        key: &CredentialKey,
+        lease: &Lease,
+        sent: &[u8],
+    ) -> Result<bool, StoreError> {
+        self.must_own(&key.tenant)?;
+        let epoch = to_number(lease.epoch, "leases.epoch")?;
+        let mut db = self.pool.write().await?;
+        let withdrawn = leases::withdraw(&mut db, key.into(), &lease.owner, epoch, sent)
+            .await
+            .map_err(store_error)?;
+        self.finish_if(withdrawn > 0, db, &[]).await
     }
 }

@@ -1,13 +1,15 @@
 //! Sign-ins in flight.
 
 use async_trait::async_trait;
-use claviger_model::{Connection, Credential, CredentialKey, Outcome, SignIn, SignInId, Timestamp};
+use claviger_model::{
+    Connection, Credential, CredentialKey, Outcome, Revocation, SignIn, SignInId, Timestamp,
+};
 use claviger_store::{Change, SignIns, StoreError};
 
 use super::SqliteTenant;
 use crate::error::store_error;
 use crate::queries::sign_ins::{self, ERASED, word};
-use crate::queries::{connections, credentials};
+use crate::queries::{connections, credentials, revocations};
 
 #[async_trait]
 impl SignIns for SqliteTenant {
@@ -82,8 +84,12 @@ impl SignIns for SqliteTenant {
         id: &SignInId,
         credential: &Credential,
         connection: &Connection,
+        owed: Option<&Revocation>,
     ) -> Result<bool, StoreError> {
         self.must_own_both(&credential.key, &connection.key)?;
+        if let Some(owed) = owed {
+            self.must_own(&owed.key.tenant)?;
+        }
         let (row, standing) = (credentials::row(credential)?, connections::row(connection)?);
         let (key, success) = (&credential.key, word(Outcome::Success)?);
         let mut db = self.pool.write().await?;
@@ -102,6 +108,11 @@ impl SignIns for SqliteTenant {
         connections::write(&mut db, &self.tenant, standing)
             .await
             .map_err(store_error)?;
+        if let Some(owed) = owed {
+            revocations::insert(&mut db, &self.tenant, revocations::row(owed))
+                .await
+                .map_err(store_error)?;
+        }
         let changes = [Change::Credential(key.clone(), Some(credential.version))];
         self.finish(db, &changes).await?;
         Ok(true)

@@ -88,7 +88,7 @@ pub async fn tells_what_ends_and_begins_together(store: &dyn Store) {
     let flight = sign_in(&key, "i1");
     rows.insert_sign_in(&flight).await.unwrap();
     assert_eq!(reader.next().await, []);
-    rows.complete_sign_in(&flight.id, &held, &standing)
+    rows.complete_sign_in(&flight.id, &held, &standing, None)
         .await
         .unwrap();
     let told = reader.next().await;

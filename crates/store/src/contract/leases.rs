@@ -1,10 +1,10 @@
 //! What leases promise.
 
-use claviger_model::CredentialKey;
+use claviger_model::{CredentialKey, Standing};
 use futures_util::future::join_all;
 
-use super::fixtures::{insert_servers, key, key_of, rows};
-use crate::{Lease, Store, TenantStore};
+use super::fixtures::{connection, credential, insert_servers, key, key_of, rows, tenant};
+use crate::{Intended, Lease, Store, TenantStore};
 
 /// One holder at a time; free again once released.
 pub async fn excludes_everybody_until_released(store: &dyn Store) {
@@ -100,6 +100,121 @@ pub async fn holds_for_one_key_only(store: &dyn Store) {
     ] {
         assert!(acquire(&*rows, &key, "a", LONG).await.is_some(), "{key:?}");
     }
+}
+
+/// F02: what was declared and not taken back is found by the next holder, until another token is
+/// stored.
+pub async fn f02_an_intent_outlives_its_holder(store: &dyn Store) {
+    let (rows, key) = (rows(store), key("linear"));
+    store_credential(store, &key, b"a").await;
+    let first = acquire(&*rows, &key, "a", LONG).await.unwrap();
+    assert_eq!(
+        declare(&*rows, &key, &first, b"a").await,
+        Intended::Declared
+    );
+    rows.release_lease(&key, &first).await.unwrap();
+    let second = acquire(&*rows, &key, "b", LONG).await.unwrap();
+    assert_eq!(
+        declare(&*rows, &key, &second, b"a").await,
+        Intended::WasLeft
+    );
+    assert!(rows.withdraw_intent(&key, &second, b"a").await.unwrap());
+    assert!(!rows.withdraw_intent(&key, &second, b"a").await.unwrap());
+    assert_eq!(
+        declare(&*rows, &key, &second, b"a").await,
+        Intended::Declared
+    );
+    let (mut next, standing) = (
+        credential(&key, b"b"),
+        connection(&key, Standing::Connected),
+    );
+    next.version = 2;
+    rows.replace_credential(&next, &standing).await.unwrap();
+    assert_eq!(
+        declare(&*rows, &key, &second, b"b").await,
+        Intended::Declared
+    );
+}
+
+/// Only the stored token is about to be sent, and only it is taken back.
+pub async fn an_intent_is_of_its_token(store: &dyn Store) {
+    let (rows, key) = (rows(store), key("linear"));
+    insert_servers(store, "t1").await;
+    let lease = acquire(&*rows, &key, "a", LONG).await.unwrap();
+    let without = declare(&*rows, &key, &lease, b"a").await;
+    assert_eq!(without, Intended::Superseded);
+    let (held, standing) = (
+        credential(&key, b"a"),
+        connection(&key, Standing::Connected),
+    );
+    rows.replace_credential(&held, &standing).await.unwrap();
+    let other = declare(&*rows, &key, &lease, b"b").await;
+    assert_eq!(other, Intended::Superseded);
+    assert_eq!(
+        declare(&*rows, &key, &lease, b"a").await,
+        Intended::Declared
+    );
+    assert!(!rows.withdraw_intent(&key, &lease, b"b").await.unwrap());
+    assert_eq!(declare(&*rows, &key, &lease, b"a").await, Intended::WasLeft);
+    // How a user stands is another matter, and is not touched by it.
+    let found = rows.find_connection(&key).await.unwrap();
+    assert_eq!(found, Some(standing));
+}
+
+/// Who lost the lease by time neither declares nor takes back what the next one declared.
+pub async fn a_late_withdrawal_leaves_the_next_holders_intent(store: &dyn Store) {
+    let (rows, key) = (rows(store), key("linear"));
+    store_credential(store, &key, b"a").await;
+    let late = acquire(&*rows, &key, "a", 1).await.unwrap();
+    assert_eq!(declare(&*rows, &key, &late, b"a").await, Intended::Declared);
+    let held = outlast(&*rows, &key, "b", LONG).await;
+    // Even before the next one declared: what is there was not taken back in time.
+    assert!(!rows.withdraw_intent(&key, &late, b"a").await.unwrap());
+    assert_eq!(declare(&*rows, &key, &held, b"a").await, Intended::WasLeft);
+    let forged = Lease {
+        owner: "a".to_owned(),
+        epoch: held.epoch,
+    };
+    for other in [&late, &forged] {
+        assert!(!rows.withdraw_intent(&key, other, b"a").await.unwrap());
+        let declared = declare(&*rows, &key, other, b"a").await;
+        assert_eq!(declared, Intended::Superseded);
+    }
+    assert_eq!(declare(&*rows, &key, &held, b"a").await, Intended::WasLeft);
+}
+
+/// A213: no tenant declares or takes back anything of another.
+pub async fn a213_declares_nothing_of_another(store: &dyn Store) {
+    let (rows, key) = (rows(store), key("linear"));
+    store_credential(store, &key, b"a").await;
+    let lease = acquire(&*rows, &key, "a", LONG).await.unwrap();
+    assert_eq!(
+        declare(&*rows, &key, &lease, b"a").await,
+        Intended::Declared
+    );
+    let foreign = store.tenant(&tenant("t2"));
+    assert!(foreign.declare_intent(&key, &lease, b"a").await.is_err());
+    assert!(foreign.withdraw_intent(&key, &lease, b"a").await.is_err());
+    assert_eq!(declare(&*rows, &key, &lease, b"a").await, Intended::WasLeft);
+}
+
+async fn store_credential(store: &dyn Store, key: &CredentialKey, fingerprint: &[u8]) {
+    insert_servers(store, "t1").await;
+    let (held, standing) = (
+        credential(key, fingerprint),
+        connection(key, Standing::Connected),
+    );
+    let stored = rows(store).replace_credential(&held, &standing).await;
+    stored.unwrap();
+}
+
+async fn declare(
+    rows: &dyn TenantStore,
+    key: &CredentialKey,
+    lease: &Lease,
+    sent: &[u8],
+) -> Intended {
+    rows.declare_intent(key, lease, sent).await.unwrap()
 }
 
 async fn acquire(

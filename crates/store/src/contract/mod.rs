@@ -57,7 +57,9 @@ macro_rules! contract_suite {
             leases: excludes_everybody_until_released, is_extended_by_its_owner_alone,
                 ends_by_time_and_counts_on,
                 a_late_release_does_not_free_the_next_holder, one_of_many_gets_it,
-                holds_for_one_key_only;
+                holds_for_one_key_only, f02_an_intent_outlives_its_holder,
+                an_intent_is_of_its_token, a_late_withdrawal_leaves_the_next_holders_intent,
+                a213_declares_nothing_of_another;
             purges: g6_new_settings_end_what_the_old_ones_obtained,
                 a_purge_that_misses_one_changes_nothing,
                 surrenders_a_server_and_queues_what_is_owed, i30_a_purge_loses_no_rotation,
@@ -82,7 +84,8 @@ macro_rules! contract_suite {
                 a074_takes_nothing_expired_ended_or_unknown, m4_ends_once_and_erases,
                 finds_the_open_one_only, completes_once_with_its_credential,
                 a_completion_that_fails_leaves_it_open, one_of_many_completions_wins,
-                f04_an_end_and_what_it_brought_are_one;
+                f04_an_end_and_what_it_brought_are_one,
+                a139_queues_what_is_owed_with_what_replaces_it;
             sweeps: ends_what_expired_and_deletes_what_is_old,
                 deletes_client_information_nobody_uses, deletes_api_tokens_long_expired;
             tenants: a214_same_names_in_two_tenants, a213_reads_nothing_of_another,

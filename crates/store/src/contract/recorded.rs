@@ -132,7 +132,7 @@ pub async fn every_other_write_records_itself_too(store: &dyn Store) {
     );
     let again = with
         .next()
-        .complete_sign_in(&flight.id, &held, &standing)
+        .complete_sign_in(&flight.id, &held, &standing, None)
         .await;
     assert!(!again.unwrap());
     with.give_back();

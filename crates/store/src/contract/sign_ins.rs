@@ -4,7 +4,7 @@ use claviger_model::{Credential, Outcome, SignIn, Standing};
 use futures_util::future::join_all;
 
 use super::fixtures::{
-    at, connection, credential, insert_servers, key, key_of, rows, sign_in, tenant,
+    at, connection, credential, insert_servers, key, key_of, revocation, rows, sign_in, tenant,
 };
 use crate::{Store, StoreError};
 
@@ -152,7 +152,7 @@ pub async fn completes_once_with_its_credential(store: &dyn Store) {
     let key = key("linear");
     let (row, held) = (sign_in(&key, "i1"), credential(&key, b"a"));
     let standing = connection(&key, Standing::Connected);
-    let unknown = rows.complete_sign_in(&row.id, &held, &standing).await;
+    let unknown = rows.complete_sign_in(&row.id, &held, &standing, None).await;
     assert!(!unknown.unwrap());
     rows.insert_sign_in(&row).await.unwrap();
     // It was begun for another account.
@@ -161,14 +161,16 @@ pub async fn completes_once_with_its_credential(store: &dyn Store) {
         credential(&work, b"b"),
         connection(&work, Standing::Connected),
     );
-    let foreign = rows.complete_sign_in(&row.id, &other, &theirs).await;
+    let foreign = rows.complete_sign_in(&row.id, &other, &theirs, None).await;
     assert!(!foreign.unwrap());
     assert_eq!(rows.find_credential(&work).await.unwrap(), None);
     let elsewhere = store.tenant(&tenant("t2"));
-    let foreign = elsewhere.complete_sign_in(&row.id, &held, &standing).await;
+    let foreign = elsewhere
+        .complete_sign_in(&row.id, &held, &standing, None)
+        .await;
     assert!(foreign.is_err());
 
-    let done = rows.complete_sign_in(&row.id, &held, &standing).await;
+    let done = rows.complete_sign_in(&row.id, &held, &standing, None).await;
     assert!(done.unwrap());
     let ended = rows.find_sign_in(&row.id).await.unwrap().unwrap();
     assert_eq!(
@@ -183,7 +185,9 @@ pub async fn completes_once_with_its_credential(store: &dyn Store) {
     let mut again = held.clone();
     again.version = 2;
     let standing = connection(&key, Standing::Expiring);
-    let twice = rows.complete_sign_in(&row.id, &again, &standing).await;
+    let twice = rows
+        .complete_sign_in(&row.id, &again, &standing, None)
+        .await;
     assert!(!twice.unwrap());
     assert_eq!(rows.find_credential(&key).await.unwrap(), Some(held));
 }
@@ -201,15 +205,68 @@ pub async fn a_completion_that_fails_leaves_it_open(store: &dyn Store) {
     rows.insert_sign_in(&row).await.unwrap();
     let changed = connection(&key, Standing::Expiring);
     let mut fresh = credential(&key, b"b");
-    let refused = rows.complete_sign_in(&row.id, &fresh, &changed).await;
+    let refused = rows.complete_sign_in(&row.id, &fresh, &changed, None).await;
     assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
     assert_eq!(rows.find_sign_in(&row.id).await.unwrap(), Some(row.clone()));
     assert_eq!(rows.find_credential(&key).await.unwrap(), Some(held));
     assert_eq!(rows.find_connection(&key).await.unwrap(), Some(standing));
     fresh.version = 2;
-    let done = rows.complete_sign_in(&row.id, &fresh, &changed).await;
+    let done = rows.complete_sign_in(&row.id, &fresh, &changed, None).await;
     assert!(done.unwrap());
     assert_eq!(rows.find_credential(&key).await.unwrap(), Some(fresh));
+}
+
+/// A139: what is owed for the grant that is replaced is queued with what replaces it, or neither is
+/// written.
+pub async fn a139_queues_what_is_owed_with_what_replaces_it(store: &dyn Store) {
+    insert_servers(store, "t1").await;
+    let rows = rows(store);
+    let key = key("linear");
+    let standing = connection(&key, Standing::Connected);
+    let held = credential(&key, b"a");
+    rows.replace_credential(&held, &standing).await.unwrap();
+    let row = sign_in(&key, "i1");
+    rows.insert_sign_in(&row).await.unwrap();
+    let owed = revocation(&key, "o1");
+    let mut fresh = credential(&key, b"b");
+    // A version that is not above the stored one undoes all of it.
+    let refused = rows
+        .complete_sign_in(&row.id, &fresh, &standing, Some(&owed))
+        .await;
+    assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
+    assert_eq!(rows.list_revocations().await.unwrap(), []);
+    fresh.version = 2;
+    // So does a revocation that cannot be queued.
+    rows.insert_revocation(&owed).await.unwrap();
+    let taken = rows
+        .complete_sign_in(&row.id, &fresh, &standing, Some(&owed))
+        .await;
+    assert!(taken.is_err());
+    assert_eq!(rows.find_sign_in(&row.id).await.unwrap(), Some(row.clone()));
+    assert_eq!(rows.find_credential(&key).await.unwrap(), Some(held));
+    assert!(rows.delete_revocation(&owed.id).await.unwrap());
+    let foreign = revocation(&key_of("t2", "u1", "linear", "default"), "o2");
+    let refused = rows
+        .complete_sign_in(&row.id, &fresh, &standing, Some(&foreign))
+        .await;
+    assert!(refused.is_err());
+    let done = rows
+        .complete_sign_in(&row.id, &fresh, &standing, Some(&owed))
+        .await;
+    assert!(done.unwrap());
+    assert_eq!(
+        rows.find_credential(&key).await.unwrap(),
+        Some(fresh.clone())
+    );
+    assert_eq!(rows.list_revocations().await.unwrap(), [owed]);
+    // One that ended queues nothing.
+    let late = revocation(&key, "o3");
+    fresh.version = 3;
+    let again = rows
+        .complete_sign_in(&row.id, &fresh, &standing, Some(&late))
+        .await;
+    assert!(!again.unwrap());
+    assert_eq!(rows.list_revocations().await.unwrap().len(), 1);
 }
 
 /// Of a completion and a cancellation, and of many completions at once, one wins.
@@ -229,7 +286,7 @@ pub async fn one_of_many_completions_wins(store: &dyn Store) {
         .collect();
     let completions = candidates
         .iter()
-        .map(|candidate| rows.complete_sign_in(&row.id, candidate, &standing));
+        .map(|candidate| rows.complete_sign_in(&row.id, candidate, &standing, None));
     let cancelling = rows.end_sign_in(&row.id, Outcome::Cancelled);
     let (completed, cancelled) =
         futures_util::future::join(join_all(completions), cancelling).await;
@@ -253,7 +310,7 @@ pub async fn f04_an_end_and_what_it_brought_are_one(store: &dyn Store) {
     rows.insert_sign_in(&row).await.unwrap();
     let held = credential(&key, b"one");
     let stands = connection(&key, Standing::Connected);
-    let first = rows.complete_sign_in(&row.id, &held, &stands).await;
+    let first = rows.complete_sign_in(&row.id, &held, &stands, None).await;
     assert!(first.unwrap());
     let ended = rows.find_sign_in(&row.id).await.unwrap().unwrap();
     assert_eq!(ended.outcome, Some(Outcome::Success));
@@ -270,18 +327,20 @@ pub async fn f04_an_end_and_what_it_brought_are_one(store: &dyn Store) {
         version: 2,
         ..credential(&key, b"two")
     };
-    let again = rows.complete_sign_in(&row.id, &late, &stands).await;
+    let again = rows.complete_sign_in(&row.id, &late, &stands, None).await;
     assert!(!again.unwrap());
     assert_eq!(rows.find_credential(&key).await.unwrap(), stored);
     // A version that is not above the one stored ends nothing.
     let second = sign_in(&key, "i2");
     rows.insert_sign_in(&second).await.unwrap();
-    let refused = rows.complete_sign_in(&second.id, &held, &stands).await;
+    let refused = rows
+        .complete_sign_in(&second.id, &held, &stands, None)
+        .await;
     assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
     let open = rows.find_sign_in(&second.id).await.unwrap();
     assert_eq!(open, Some(second.clone()));
     // Of many that end it one does.
-    let tries = (0..4).map(|_| rows.complete_sign_in(&second.id, &late, &stands));
+    let tries = (0..4).map(|_| rows.complete_sign_in(&second.id, &late, &stands, None));
     let ended = join_all(tries).await;
     let first = ended.iter().filter(|done| matches!(done, Ok(true))).count();
     assert_eq!(first, 1, "{ended:?}");
