@@ -22,13 +22,16 @@ impl Audit for SqliteAudit {
         if entries.is_empty() {
             return Ok(());
         }
-        let mut db = self.pool.write().await?;
-        for entry in entries {
-            audit::insert(&mut db, audit::row(entry)?)
-                .await
-                .map_err(store_error)?;
-        }
-        db.commit().await.map_err(store_error)
+        self.pool
+            .write(|mut db| async move {
+                for entry in entries {
+                    audit::insert(&mut db, audit::row(entry)?)
+                        .await
+                        .map_err(store_error)?;
+                }
+                db.keep().await
+            })
+            .await
     }
 
     async fn list_audit(&self, filter: &AuditFilter) -> Result<Vec<AuditEntry>, StoreError> {
@@ -64,15 +67,18 @@ impl Audit for SqliteAudit {
         entry: &AuditEntry,
     ) -> Result<u64, StoreError> {
         let seq = to_number(seq, "audit.seq")?;
-        let mut db = self.pool.write().await?;
-        let deleted = audit::delete_up_to(&mut db, chain, seq)
+        self.pool
+            .write(|mut db| async move {
+                let deleted = audit::delete_up_to(&mut db, chain, seq)
+                    .await
+                    .map_err(store_error)?;
+                audit::insert(&mut db, audit::row(entry)?)
+                    .await
+                    .map_err(store_error)?;
+                db.keep().await?;
+                Ok(deleted)
+            })
             .await
-            .map_err(store_error)?;
-        audit::insert(&mut db, audit::row(entry)?)
-            .await
-            .map_err(store_error)?;
-        db.commit().await.map_err(store_error)?;
-        Ok(deleted)
     }
 
     async fn list_aged_chains(&self, before: Timestamp) -> Result<Vec<(String, u64)>, StoreError> {

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use claviger_model::Fault;
 use claviger_store::StoreError;
@@ -87,6 +88,21 @@ impl OpenError {
             | Self::WideMode { .. } => Fault::Operator,
         }
     }
+}
+
+/// Why what several units of work wrote together is not stored.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum SharedError {
+    /// It may be there all the same.
+    #[error("the transaction could not be committed")]
+    Commit {
+        /// The cause.
+        #[source]
+        source: Arc<sqlx::Error>,
+    },
+    /// The database undid it, because one of them failed in a way that ends all.
+    #[error("the database took the transaction back")]
+    TakenBack,
 }
 
 /// A row of another tenant was given to a handle.

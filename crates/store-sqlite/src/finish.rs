@@ -8,7 +8,7 @@ use crate::error::{is_taken, store_error};
 use crate::pool::Unit;
 use crate::queries::{audit, changes};
 
-/// Writes what others must hear of and the entries of the audit log, and commits all of it.
+/// Writes what others must hear of and the entries of the audit log, and keeps all of it.
 pub(crate) async fn finish(
     mut db: Unit,
     changes: &[Change],
@@ -27,7 +27,7 @@ pub(crate) async fn finish(
             }
         })?;
     }
-    db.commit().await.map_err(store_error)
+    db.keep().await
 }
 
 async fn tell(db: &mut Db, change: &Change) -> sqlx::Result<()> {

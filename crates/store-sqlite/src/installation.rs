@@ -28,23 +28,29 @@ impl Installations for SqliteInstallation {
 
     async fn insert_installation(&self, row: &Installation) -> Result<(), StoreError> {
         let row = installation::row(row)?;
-        let mut db = self.pool.write().await?;
-        installation::insert(&mut db, row)
+        self.pool
+            .write(|mut db| async move {
+                installation::insert(&mut db, row)
+                    .await
+                    .map_err(store_error)?;
+                finish(db, &[Change::Installation], &self.entries).await
+            })
             .await
-            .map_err(store_error)?;
-        finish(db, &[Change::Installation], &self.entries).await
     }
 
     async fn update_installation(&self, row: &Installation) -> Result<bool, StoreError> {
         let row = installation::row(row)?;
-        let mut db = self.pool.write().await?;
-        let written = installation::update(&mut db, row)
+        self.pool
+            .write(|mut db| async move {
+                let written = installation::update(&mut db, row)
+                    .await
+                    .map_err(store_error)?;
+                if written > 0 {
+                    finish(db, &[Change::Installation], &self.entries).await?;
+                }
+                Ok(written > 0)
+            })
             .await
-            .map_err(store_error)?;
-        if written > 0 {
-            finish(db, &[Change::Installation], &self.entries).await?;
-        }
-        Ok(written > 0)
     }
 
     fn recorded(&self, entries: &[AuditEntry]) -> Arc<dyn Installations> {

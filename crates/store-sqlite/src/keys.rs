@@ -27,22 +27,28 @@ impl Keys for SqliteKeys {
     }
 
     async fn insert_key(&self, key: &KeyRow) -> Result<(), StoreError> {
-        let mut db = self.pool.write().await?;
-        keys::insert(&mut db, keys::row(key))
+        self.pool
+            .write(|mut db| async move {
+                keys::insert(&mut db, keys::row(key))
+                    .await
+                    .map_err(store_error)?;
+                finish(db, &[Change::Keys], &self.entries).await
+            })
             .await
-            .map_err(store_error)?;
-        finish(db, &[Change::Keys], &self.entries).await
     }
 
     async fn rewrap_key(&self, key: &KeyRow, seen: &[u8]) -> Result<bool, StoreError> {
-        let mut db = self.pool.write().await?;
-        let written = keys::rewrap(&mut db, keys::row(key), seen)
+        self.pool
+            .write(|mut db| async move {
+                let written = keys::rewrap(&mut db, keys::row(key), seen)
+                    .await
+                    .map_err(store_error)?;
+                if written > 0 {
+                    finish(db, &[Change::Keys], &self.entries).await?;
+                }
+                Ok(written > 0)
+            })
             .await
-            .map_err(store_error)?;
-        if written > 0 {
-            finish(db, &[Change::Keys], &self.entries).await?;
-        }
-        Ok(written > 0)
     }
 
     async fn delete_key(
@@ -52,22 +58,25 @@ impl Keys for SqliteKeys {
         generation: u32,
     ) -> Result<bool, StoreError> {
         let (tenant, generation) = (tenant.map_or("", TenantId::as_str), generation.into());
-        let mut db = self.pool.write().await?;
-        let deleted = match keys::delete(&mut db, tenant, purpose, generation).await {
-            Err(error) if is_in_use(&error) => return Err(StoreError::Conflict),
-            done => done.map_err(store_error)?,
-        };
-        if deleted > 0 {
-            finish(db, &[Change::Keys], &self.entries).await?;
-            return Ok(true);
-        }
-        let is_there = keys::is_there(&mut db, tenant, purpose, generation)
+        self.pool
+            .write(|mut db| async move {
+                let deleted = match keys::delete(&mut db, tenant, purpose, generation).await {
+                    Err(error) if is_in_use(&error) => return Err(StoreError::Conflict),
+                    done => done.map_err(store_error)?,
+                };
+                if deleted > 0 {
+                    finish(db, &[Change::Keys], &self.entries).await?;
+                    return Ok(true);
+                }
+                let is_there = keys::is_there(&mut db, tenant, purpose, generation)
+                    .await
+                    .map_err(store_error)?;
+                if is_there {
+                    return Err(StoreError::Conflict);
+                }
+                Ok(false)
+            })
             .await
-            .map_err(store_error)?;
-        if is_there {
-            return Err(StoreError::Conflict);
-        }
-        Ok(false)
     }
 
     fn recorded(&self, entries: &[AuditEntry]) -> Arc<dyn Keys> {

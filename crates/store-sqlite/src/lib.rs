@@ -1,8 +1,8 @@
 //! The SQLite backend and its migrations. Start at [`SqliteStore::open`].
 //!
-//! One connection writes, several read; other processes may open the same file. What is promised
-//! is written in `claviger_store` and checked by its contract suite; nothing here is told apart by
-//! callers from another backend.
+//! One connection writes, and those who wait for it share a commit; several read; other processes
+//! may open the same file. What is promised is written in `claviger_store` and checked by its
+//! contract suite; nothing here is told apart by callers from another backend.
 
 pub use copy::{Depth, checkpoint, fold_log};
 pub use error::OpenError;

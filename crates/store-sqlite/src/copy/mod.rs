@@ -108,20 +108,23 @@ impl SqliteStore {
     /// Ends what was under way when a backup was made: leases are over, open sign-ins are timed
     /// out and their sealed parts erased.
     pub async fn end_what_was_under_way(&self) -> Result<(), StoreError> {
-        let mut db = self.pool.write().await?;
-        for statement in [
-            "UPDATE leases SET expires_at_ms = 0",
-            "UPDATE sign_ins SET outcome = 'timed_out', sealed = x'', key_generation = NULL
+        self.pool
+            .write(|mut db| async move {
+                for statement in [
+                    "UPDATE leases SET expires_at_ms = 0",
+                    "UPDATE sign_ins SET outcome = 'timed_out', sealed = x'', key_generation = NULL
              WHERE outcome IS NULL",
-            // Whoever read the feed of the original begins anew.
-            "UPDATE feed SET id = lower(hex(randomblob(16)))",
-        ] {
-            query(statement)
-                .execute(&mut *db)
-                .await
-                .map_err(store_error)?;
-        }
-        db.commit().await.map_err(store_error)
+                    // Whoever read the feed of the original begins anew.
+                    "UPDATE feed SET id = lower(hex(randomblob(16)))",
+                ] {
+                    query(statement)
+                        .execute(&mut *db)
+                        .await
+                        .map_err(store_error)?;
+                }
+                db.keep().await
+            })
+            .await
     }
 
     /// Opens a file for good, or as a draft.

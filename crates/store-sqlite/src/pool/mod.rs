@@ -7,21 +7,23 @@ use claviger_store::StoreError;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{
-    ConnectOptions as _, Connection as _, Sqlite, SqliteConnection, SqlitePool, Transaction,
-    query_scalar,
+    ConnectOptions as _, Connection as _, Sqlite, SqliteConnection, SqlitePool, query_scalar,
 };
 use tokio::sync::Mutex;
 
 use crate::error::store_error;
 use crate::open::{drafting, reading, writing};
+pub(crate) use unit::Unit;
+use writer::Writer;
 
-/// A unit of work that writes. Dropped without a commit, all of it is undone.
-pub(crate) type Unit = Transaction<'static, Sqlite>;
+mod group;
+mod unit;
+mod writer;
 
 /// The connections to one file.
 #[derive(Debug)]
 pub(crate) struct Pool {
-    writer: SqlitePool,
+    writer: Writer,
     readers: SqlitePool,
     /// `PRAGMA data_version` means something only against its own past, so it is one connection
     /// for good, on which nothing is ever written.
@@ -59,7 +61,7 @@ impl Pool {
             .await?;
         let watcher = Mutex::new(Some(reading(path).connect().await?));
         Ok(Self {
-            writer,
+            writer: Writer::new(writer, ACQUIRE_TIMEOUT),
             readers,
             watcher,
         })
@@ -67,16 +69,16 @@ impl Pool {
 
     /// The connection that writes, outside of a transaction.
     pub(crate) async fn writer(&self) -> sqlx::Result<PoolConnection<Sqlite>> {
-        self.writer.acquire().await
+        self.writer.connection().await
     }
 
-    /// A transaction that holds the write lock from its start: it never fails half-way because
-    /// another process wrote in between.
-    pub(crate) async fn write(&self) -> Result<Unit, StoreError> {
-        self.writer
-            .begin_with("BEGIN IMMEDIATE")
-            .await
-            .map_err(store_error)
+    /// Does `work`, and answers when it is on the disk or undone. Those who wait together share a
+    /// transaction, and each can fail alone; see [`writer`].
+    pub(crate) async fn write<T, W>(&self, work: impl FnOnce(Unit) -> W) -> Result<T, StoreError>
+    where
+        W: Future<Output = Result<T, StoreError>>,
+    {
+        self.writer.write(work).await
     }
 
     pub(crate) async fn read(&self) -> Result<PoolConnection<Sqlite>, StoreError> {

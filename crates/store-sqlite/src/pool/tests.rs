@@ -11,7 +11,7 @@ use claviger_store::{Store as _, StoreError};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, SqliteConnection, query_scalar};
 use tempfile::TempDir;
 
-use super::Pool;
+use super::{Pool, Unit};
 use crate::SqliteStore;
 use crate::error::store_error;
 use crate::open::writing;
@@ -105,17 +105,16 @@ async fn a_write_given_up_half_way_is_undone() {
     let (_dir, path, store) = fresh().await;
     insert_servers(&store, "t1").await;
     let pool = Pool::open(&path).await.unwrap();
-    let mut half = pool.write().await.unwrap();
-    sqlx::query("DELETE FROM servers")
-        .execute(&mut *half)
-        .await
-        .unwrap();
-    drop(half);
-    let mut next = pool.write().await.unwrap();
-    let left: i64 = query_scalar("SELECT count(*) FROM servers")
-        .fetch_one(&mut *next)
-        .await
-        .unwrap();
+    let half = pool.write(|mut db| async move {
+        let deleted = sqlx::query("DELETE FROM servers").execute(&mut *db).await;
+        deleted.map(drop).map_err(store_error)
+    });
+    half.await.unwrap();
+    let next = pool.write(|mut db| async move {
+        let left = query_scalar("SELECT count(*) FROM servers");
+        left.fetch_one(&mut *db).await.map_err(store_error)
+    });
+    let left: i64 = next.await.unwrap();
     assert_eq!(left, 2);
 }
 
@@ -131,14 +130,16 @@ async fn f11_a_full_disk_does_not_spoil_the_connection_that_writes() {
         .await
         .unwrap();
     drop(writer);
-    let mut full = pool.write().await.unwrap();
-    let refused = sqlx::query("UPDATE servers SET slug = hex(zeroblob(100000))")
-        .execute(&mut *full)
-        .await;
-    assert!(refused.is_err());
-    drop(full);
-    assert!(pool.write().await.is_ok());
-    assert!(pool.write().await.is_ok());
+    let full = pool.write(|mut db| async move {
+        let update = sqlx::query("UPDATE servers SET slug = hex(zeroblob(100000))");
+        update.execute(&mut *db).await.map_err(store_error)?;
+        db.keep().await
+    });
+    assert!(full.await.is_err());
+    for _ in 0..2 {
+        let next = pool.write(Unit::keep);
+        assert!(next.await.is_ok());
+    }
 }
 
 #[tokio::test]

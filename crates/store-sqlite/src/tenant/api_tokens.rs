@@ -13,11 +13,14 @@ impl ApiTokens for SqliteTenant {
     async fn insert_api_token(&self, token: &ApiToken) -> Result<(), StoreError> {
         self.must_own(&token.tenant)?;
         let row = api_tokens::row(token)?;
-        let mut db = self.pool.write().await?;
-        api_tokens::insert(&mut db, &self.tenant, row)
-            .await
-            .map_err(store_error)?;
-        self.finish(db, &[Change::ApiTokens(self.tenant.clone())])
+        self.pool
+            .write(|mut db| async move {
+                api_tokens::insert(&mut db, &self.tenant, row)
+                    .await
+                    .map_err(store_error)?;
+                self.finish(db, &[Change::ApiTokens(self.tenant.clone())])
+                    .await
+            })
             .await
     }
 
@@ -41,11 +44,14 @@ impl ApiTokens for SqliteTenant {
     }
 
     async fn delete_api_token(&self, id: &ApiTokenId) -> Result<bool, StoreError> {
-        let mut db = self.pool.write().await?;
-        let deleted = api_tokens::delete(&mut db, &self.tenant, id.as_str())
+        self.pool
+            .write(|mut db| async move {
+                let deleted = api_tokens::delete(&mut db, &self.tenant, id.as_str())
+                    .await
+                    .map_err(store_error)?;
+                let changes = [Change::ApiTokens(self.tenant.clone())];
+                self.finish_if(deleted > 0, db, &changes).await
+            })
             .await
-            .map_err(store_error)?;
-        let changes = [Change::ApiTokens(self.tenant.clone())];
-        self.finish_if(deleted > 0, db, &changes).await
     }
 }

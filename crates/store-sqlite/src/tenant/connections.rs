@@ -35,11 +35,14 @@ impl Connections for SqliteTenant {
     async fn update_connection(&self, connection: &Connection) -> Result<(), StoreError> {
         self.must_own(&connection.key.tenant)?;
         let row = connections::row(connection)?;
-        let mut db = self.pool.write().await?;
-        connections::write(&mut db, &self.tenant, row)
+        self.pool
+            .write(|mut db| async move {
+                connections::write(&mut db, &self.tenant, row)
+                    .await
+                    .map_err(store_error)?;
+                // Nobody keeps connections in memory.
+                self.finish(db, &[]).await
+            })
             .await
-            .map_err(store_error)?;
-        // Nobody keeps connections in memory.
-        self.finish(db, &[]).await
     }
 }

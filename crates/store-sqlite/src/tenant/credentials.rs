@@ -40,21 +40,24 @@ impl Credentials for SqliteTenant {
     ) -> Result<(), StoreError> {
         self.must_own_both(&credential.key, &connection.key)?;
         let (row, standing) = (credentials::row(credential)?, connections::row(connection)?);
-        let mut db = self.pool.write().await?;
-        let written = credentials::replace(&mut db, &self.tenant, row)
+        self.pool
+            .write(|mut db| async move {
+                let written = credentials::replace(&mut db, &self.tenant, row)
+                    .await
+                    .map_err(store_error)?;
+                if written.is_none() {
+                    return Err(StoreError::Conflict);
+                }
+                connections::write(&mut db, &self.tenant, standing)
+                    .await
+                    .map_err(store_error)?;
+                let changes = [Change::Credential(
+                    credential.key.clone(),
+                    Some(credential.version),
+                )];
+                self.finish(db, &changes).await
+            })
             .await
-            .map_err(store_error)?;
-        if written.is_none() {
-            return Err(StoreError::Conflict);
-        }
-        connections::write(&mut db, &self.tenant, standing)
-            .await
-            .map_err(store_error)?;
-        let changes = [Change::Credential(
-            credential.key.clone(),
-            Some(credential.version),
-        )];
-        self.finish(db, &changes).await
     }
 
     async fn rotate_credential(
@@ -65,22 +68,25 @@ impl Credentials for SqliteTenant {
     ) -> Result<Guarded, StoreError> {
         self.must_own_both(&credential.key, &connection.key)?;
         let (row, standing) = (credentials::row(credential)?, connections::row(connection)?);
-        let mut db = self.pool.write().await?;
-        let version = credentials::rotate(&mut db, &self.tenant, sent, row)
+        self.pool
+            .write(|mut db| async move {
+                let version = credentials::rotate(&mut db, &self.tenant, sent, row)
+                    .await
+                    .map_err(store_error)?;
+                let Some(version) = version else {
+                    return Ok(Guarded::Superseded);
+                };
+                connections::write(&mut db, &self.tenant, standing)
+                    .await
+                    .map_err(store_error)?;
+                let changes = [Change::Credential(
+                    credential.key.clone(),
+                    Some(credential.version),
+                )];
+                self.finish(db, &changes).await?;
+                number(version, "credentials.version").map(Guarded::Written)
+            })
             .await
-            .map_err(store_error)?;
-        let Some(version) = version else {
-            return Ok(Guarded::Superseded);
-        };
-        connections::write(&mut db, &self.tenant, standing)
-            .await
-            .map_err(store_error)?;
-        let changes = [Change::Credential(
-            credential.key.clone(),
-            Some(credential.version),
-        )];
-        self.finish(db, &changes).await?;
-        number(version, "credentials.version").map(Guarded::Written)
     }
 
     async fn end_credential(
@@ -91,19 +97,22 @@ impl Credentials for SqliteTenant {
     ) -> Result<Guarded, StoreError> {
         self.must_own_both(key, &connection.key)?;
         let connection = connections::row(connection)?;
-        let mut db = self.pool.write().await?;
-        let version = credentials::delete(&mut db, key.into(), seen)
+        self.pool
+            .write(|mut db| async move {
+                let version = credentials::delete(&mut db, key.into(), seen)
+                    .await
+                    .map_err(store_error)?;
+                let Some(version) = version else {
+                    return Ok(Guarded::Superseded);
+                };
+                connections::write(&mut db, &self.tenant, connection)
+                    .await
+                    .map_err(store_error)?;
+                let changes = [Change::Credential(key.clone(), None)];
+                self.finish(db, &changes).await?;
+                number(version, "credentials.version").map(Guarded::Written)
+            })
             .await
-            .map_err(store_error)?;
-        let Some(version) = version else {
-            return Ok(Guarded::Superseded);
-        };
-        connections::write(&mut db, &self.tenant, connection)
-            .await
-            .map_err(store_error)?;
-        let changes = [Change::Credential(key.clone(), None)];
-        self.finish(db, &changes).await?;
-        number(version, "credentials.version").map(Guarded::Written)
     }
 
     async fn list_user_credentials(&self, user: &UserId) -> Result<Vec<Credential>, StoreError> {

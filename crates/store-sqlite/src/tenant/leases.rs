@@ -19,30 +19,36 @@ impl Leases for SqliteTenant {
         ttl_ms: u32,
     ) -> Result<Option<Lease>, StoreError> {
         self.must_own(&key.tenant)?;
-        let mut db = self.pool.write().await?;
-        let now = now_ms(&mut db).await.map_err(store_error)?;
-        let until = now.saturating_add(i64::from(ttl_ms));
-        let epoch = leases::acquire(&mut db, key.into(), owner, now, until)
+        self.pool
+            .write(|mut db| async move {
+                let now = now_ms(&mut db).await.map_err(store_error)?;
+                let until = now.saturating_add(i64::from(ttl_ms));
+                let epoch = leases::acquire(&mut db, key.into(), owner, now, until)
+                    .await
+                    .map_err(store_error)?;
+                let Some(epoch) = epoch else {
+                    return Ok(None);
+                };
+                self.finish(db, &[]).await?;
+                Ok(Some(Lease {
+                    owner: owner.to_owned(),
+                    epoch: number(epoch, "leases.epoch")?,
+                }))
+            })
             .await
-            .map_err(store_error)?;
-        let Some(epoch) = epoch else {
-            return Ok(None);
-        };
-        self.finish(db, &[]).await?;
-        Ok(Some(Lease {
-            owner: owner.to_owned(),
-            epoch: number(epoch, "leases.epoch")?,
-        }))
     }
 
     async fn release_lease(&self, key: &CredentialKey, lease: &Lease) -> Result<(), StoreError> {
         self.must_own(&key.tenant)?;
         let epoch = to_number(lease.epoch, "leases.epoch")?;
-        let mut db = self.pool.write().await?;
-        let released = leases::release(&mut db, key.into(), &lease.owner, epoch)
+        self.pool
+            .write(|mut db| async move {
+                let released = leases::release(&mut db, key.into(), &lease.owner, epoch)
+                    .await
+                    .map_err(store_error)?;
+                self.finish_if(released > 0, db, &[]).await.map(drop)
+            })
             .await
-            .map_err(store_error)?;
-        self.finish_if(released > 0, db, &[]).await.map(drop)
     }
 
     async fn declare_intent(
@@ -54,22 +60,25 @@ impl Leases for SqliteTenant {
         self.must_own(&key.tenant)?;
         let epoch = to_number(lease.epoch, "leases.epoch")?;
         let owner = lease.owner.as_str();
-        let mut db = self.pool.write().await?;
-        let before = leases::find_sent(&mut db, key.into(), owner, epoch)
+        self.pool
+            .write(|mut db| async move {
+                let before = leases::find_sent(&mut db, key.into(), owner, epoch)
+                    .await
+                    .map_err(store_error)?;
+                let declared = leases::declare(&mut db, key.into(), owner, epoch, sent)
+                    .await
+                    .map_err(store_error)?;
+                if declared == 0 {
+                    return Ok(Intended::Superseded);
+                }
+                self.finish(db, &[]).await?;
+                Ok(if before.flatten().as_deref() == Some(sent) {
+                    Intended::WasLeft
+                } else {
+                    Intended::Declared
+                })
+            })
             .await
-            .map_err(store_error)?;
-        let declared = leases::declare(&mut db, key.into(), owner, epoch, sent)
-            .await
-            .map_err(store_error)?;
-        if declared == 0 {
-            return Ok(Intended::Superseded);
-        }
-        self.finish(db, &[]).await?;
-        Ok(if before.flatten().as_deref() == Some(sent) {
-            Intended::WasLeft
-        } else {
-            Intended::Declared
-        })
     }
 
     async fn withdraw_intent(
@@ -80,10 +89,13 @@ impl Leases for SqliteTenant {
     ) -> Result<bool, StoreError> {
         self.must_own(&key.tenant)?;
         let epoch = to_number(lease.epoch, "leases.epoch")?;
-        let mut db = self.pool.write().await?;
-        let withdrawn = leases::withdraw(&mut db, key.into(), &lease.owner, epoch, sent)
+        self.pool
+            .write(|mut db| async move {
+                let withdrawn = leases::withdraw(&mut db, key.into(), &lease.owner, epoch, sent)
+                    .await
+                    .map_err(store_error)?;
+                self.finish_if(withdrawn > 0, db, &[]).await
+            })
             .await
-            .map_err(store_error)?;
-        self.finish_if(withdrawn > 0, db, &[]).await
     }
 }

@@ -48,21 +48,27 @@ impl Registrations for SqliteTenant {
     async fn insert_registration(&self, registration: &Registration) -> Result<(), StoreError> {
         self.must_own(&registration.tenant)?;
         let row = registrations::row(registration)?;
-        let mut db = self.pool.write().await?;
-        registrations::retire_current(&mut db, &self.tenant, &row.server_id, &row.issuer)
+        self.pool
+            .write(|mut db| async move {
+                registrations::retire_current(&mut db, &self.tenant, &row.server_id, &row.issuer)
+                    .await
+                    .map_err(store_error)?;
+                registrations::insert(&mut db, &self.tenant, row)
+                    .await
+                    .map_err(store_error)?;
+                self.finish(db, &[]).await
+            })
             .await
-            .map_err(store_error)?;
-        registrations::insert(&mut db, &self.tenant, row)
-            .await
-            .map_err(store_error)?;
-        self.finish(db, &[]).await
     }
 
     async fn retire_registration(&self, id: &RegistrationId) -> Result<bool, StoreError> {
-        let mut db = self.pool.write().await?;
-        let retired = registrations::retire(&mut db, &self.tenant, id.as_str())
+        self.pool
+            .write(|mut db| async move {
+                let retired = registrations::retire(&mut db, &self.tenant, id.as_str())
+                    .await
+                    .map_err(store_error)?;
+                self.finish_if(retired > 0, db, &[]).await
+            })
             .await
-            .map_err(store_error)?;
-        self.finish_if(retired > 0, db, &[]).await
     }
 }

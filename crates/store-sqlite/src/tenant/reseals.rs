@@ -60,38 +60,50 @@ impl Reseals for SqliteTenant {
             return Ok(false);
         }
         let tenant = &self.tenant;
-        let mut db = self.pool.write().await?;
-        let mut changes = Vec::new();
-        let written = match (seen, fresh) {
-            (SealedRow::Credential(seen), SealedRow::Credential(fresh)) => {
-                self.must_own(&seen.key.tenant)?;
-                changes.push(Change::Credential(seen.key.clone(), Some(seen.version)));
-                reseals::write_credential(&mut db, seen, &fresh.sealed).await
-            }
-            (SealedRow::Registration(seen), SealedRow::Registration(fresh)) => {
-                self.must_own(&seen.tenant)?;
-                let id = seen.id.as_str();
-                reseals::write_registration(&mut db, tenant, id, &seen.sealed, &fresh.sealed).await
-            }
-            (SealedRow::Revocation(seen), SealedRow::Revocation(fresh)) => {
-                self.must_own(&seen.key.tenant)?;
-                let id = seen.id.as_str();
-                reseals::write_revocation(&mut db, tenant, id, &seen.sealed, &fresh.sealed).await
-            }
-            (SealedRow::SignIn(seen), SealedRow::SignIn(fresh)) => {
-                self.must_own(&seen.key.tenant)?;
-                let id = seen.id.as_str();
-                reseals::write_sign_in(&mut db, tenant, id, &seen.sealed, &fresh.sealed).await
-            }
-            (SealedRow::Server(seen), SealedRow::Server(fresh)) => {
-                self.must_own(&seen.tenant)?;
-                changes.push(Change::Server(tenant.clone(), seen.id.clone()));
-                Ok(self.reseal_server(&mut db, seen, fresh).await?)
-            }
-            _ => Ok(0),
-        };
-        let written = written.map_err(store_error)?;
-        self.finish_if(written > 0, db, &changes).await
+        self.pool
+            .write(|mut db| async move {
+                let mut changes = Vec::new();
+                let written = match (seen, fresh) {
+                    (SealedRow::Credential(seen), SealedRow::Credential(fresh)) => {
+                        self.must_own(&seen.key.tenant)?;
+                        changes.push(Change::Credential(seen.key.clone(), Some(seen.version)));
+                        reseals::write_credential(&mut db, seen, &fresh.sealed).await
+                    }
+                    (SealedRow::Registration(seen), SealedRow::Registration(fresh)) => {
+                        self.must_own(&seen.tenant)?;
+                        let id = seen.id.as_str();
+                        reseals::write_registration(
+                            &mut db,
+                            tenant,
+                            id,
+                            &seen.sealed,
+                            &fresh.sealed,
+                        )
+                        .await
+                    }
+                    (SealedRow::Revocation(seen), SealedRow::Revocation(fresh)) => {
+                        self.must_own(&seen.key.tenant)?;
+                        let id = seen.id.as_str();
+                        reseals::write_revocation(&mut db, tenant, id, &seen.sealed, &fresh.sealed)
+                            .await
+                    }
+                    (SealedRow::SignIn(seen), SealedRow::SignIn(fresh)) => {
+                        self.must_own(&seen.key.tenant)?;
+                        let id = seen.id.as_str();
+                        reseals::write_sign_in(&mut db, tenant, id, &seen.sealed, &fresh.sealed)
+                            .await
+                    }
+                    (SealedRow::Server(seen), SealedRow::Server(fresh)) => {
+                        self.must_own(&seen.tenant)?;
+                        changes.push(Change::Server(tenant.clone(), seen.id.clone()));
+                        Ok(self.reseal_server(&mut db, seen, fresh).await?)
+                    }
+                    _ => Ok(0),
+                };
+                let written = written.map_err(store_error)?;
+                self.finish_if(written > 0, db, &changes).await
+            })
+            .await
     }
 }
 

@@ -21,31 +21,37 @@ impl Revocations for SqliteTenant {
         self.must_own_both(key, &connection.key)?;
         self.must_own(&revocation.key.tenant)?;
         let standing = connections::row(connection)?;
-        let mut db = self.pool.write().await?;
-        let version = credentials::delete(&mut db, key.into(), seen)
+        self.pool
+            .write(|mut db| async move {
+                let version = credentials::delete(&mut db, key.into(), seen)
+                    .await
+                    .map_err(store_error)?;
+                let Some(version) = version else {
+                    return Ok(Guarded::Superseded);
+                };
+                connections::write(&mut db, &self.tenant, standing)
+                    .await
+                    .map_err(store_error)?;
+                revocations::insert(&mut db, &self.tenant, revocations::row(revocation))
+                    .await
+                    .map_err(store_error)?;
+                let changes = [Change::Credential(key.clone(), None)];
+                self.finish(db, &changes).await?;
+                number(version, "credentials.version").map(Guarded::Written)
+            })
             .await
-            .map_err(store_error)?;
-        let Some(version) = version else {
-            return Ok(Guarded::Superseded);
-        };
-        connections::write(&mut db, &self.tenant, standing)
-            .await
-            .map_err(store_error)?;
-        revocations::insert(&mut db, &self.tenant, revocations::row(revocation))
-            .await
-            .map_err(store_error)?;
-        let changes = [Change::Credential(key.clone(), None)];
-        self.finish(db, &changes).await?;
-        number(version, "credentials.version").map(Guarded::Written)
     }
 
     async fn insert_revocation(&self, revocation: &Revocation) -> Result<(), StoreError> {
         self.must_own(&revocation.key.tenant)?;
-        let mut db = self.pool.write().await?;
-        revocations::insert(&mut db, &self.tenant, revocations::row(revocation))
+        self.pool
+            .write(|mut db| async move {
+                revocations::insert(&mut db, &self.tenant, revocations::row(revocation))
+                    .await
+                    .map_err(store_error)?;
+                self.finish(db, &[]).await
+            })
             .await
-            .map_err(store_error)?;
-        self.finish(db, &[]).await
     }
 
     async fn list_revocations(&self) -> Result<Vec<Revocation>, StoreError> {
@@ -65,11 +71,14 @@ impl Revocations for SqliteTenant {
         next_at: Timestamp,
     ) -> Result<bool, StoreError> {
         let (seen, next_at) = (seen.as_secs(), next_at.as_secs());
-        let mut db = self.pool.write().await?;
-        let claimed = revocations::claim(&mut db, &self.tenant, id.as_str(), seen, next_at)
+        self.pool
+            .write(|mut db| async move {
+                let claimed = revocations::claim(&mut db, &self.tenant, id.as_str(), seen, next_at)
+                    .await
+                    .map_err(store_error)?;
+                self.finish_if(claimed > 0, db, &[]).await
+            })
             .await
-            .map_err(store_error)?;
-        self.finish_if(claimed > 0, db, &[]).await
     }
 
     async fn postpone_revocation(
@@ -79,18 +88,24 @@ impl Revocations for SqliteTenant {
         failure: &str,
     ) -> Result<bool, StoreError> {
         let (id, next_at) = (id.as_str(), next_at.as_secs());
-        let mut db = self.pool.write().await?;
-        let written = revocations::postpone(&mut db, &self.tenant, id, next_at, failure)
+        self.pool
+            .write(|mut db| async move {
+                let written = revocations::postpone(&mut db, &self.tenant, id, next_at, failure)
+                    .await
+                    .map_err(store_error)?;
+                self.finish_if(written > 0, db, &[]).await
+            })
             .await
-            .map_err(store_error)?;
-        self.finish_if(written > 0, db, &[]).await
     }
 
     async fn delete_revocation(&self, id: &RevocationId) -> Result<bool, StoreError> {
-        let mut db = self.pool.write().await?;
-        let deleted = revocations::delete(&mut db, &self.tenant, id.as_str())
+        self.pool
+            .write(|mut db| async move {
+                let deleted = revocations::delete(&mut db, &self.tenant, id.as_str())
+                    .await
+                    .map_err(store_error)?;
+                self.finish_if(deleted > 0, db, &[]).await
+            })
             .await
-            .map_err(store_error)?;
-        self.finish_if(deleted > 0, db, &[]).await
     }
 }

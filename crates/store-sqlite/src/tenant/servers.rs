@@ -15,11 +15,14 @@ impl Servers for SqliteTenant {
     async fn insert_server(&self, server: &Server) -> Result<(), StoreError> {
         self.must_own(&server.tenant)?;
         let row = servers::row(server)?;
-        let mut db = self.pool.write().await?;
-        servers::insert(&mut db, &self.tenant, row)
+        self.pool
+            .write(|mut db| async move {
+                servers::insert(&mut db, &self.tenant, row)
+                    .await
+                    .map_err(store_error)?;
+                self.finish(db, &self.changed(&server.id)).await
+            })
             .await
-            .map_err(store_error)?;
-        self.finish(db, &self.changed(&server.id)).await
     }
 
     async fn find_server(&self, slug: &Slug) -> Result<Option<Server>, StoreError> {
@@ -53,20 +56,26 @@ impl Servers for SqliteTenant {
     async fn update_server(&self, server: &Server) -> Result<bool, StoreError> {
         self.must_own(&server.tenant)?;
         let row = servers::row(server)?;
-        let mut db = self.pool.write().await?;
-        let written = servers::update(&mut db, &self.tenant, row)
-            .await
-            .map_err(store_error)?;
-        self.finish_if(written > 0, db, &self.changed(&server.id))
+        self.pool
+            .write(|mut db| async move {
+                let written = servers::update(&mut db, &self.tenant, row)
+                    .await
+                    .map_err(store_error)?;
+                self.finish_if(written > 0, db, &self.changed(&server.id))
+                    .await
+            })
             .await
     }
 
     async fn delete_server(&self, id: &ServerId) -> Result<bool, StoreError> {
-        let mut db = self.pool.write().await?;
-        let deleted = servers::delete(&mut db, &self.tenant, id.as_str())
+        self.pool
+            .write(|mut db| async move {
+                let deleted = servers::delete(&mut db, &self.tenant, id.as_str())
+                    .await
+                    .map_err(store_error)?;
+                self.finish_if(deleted > 0, db, &self.changed(id)).await
+            })
             .await
-            .map_err(store_error)?;
-        self.finish_if(deleted > 0, db, &self.changed(id)).await
     }
 
     async fn purge_server(&self, server: &Server, purged: &[Purged]) -> Result<bool, StoreError> {
@@ -74,49 +83,55 @@ impl Servers for SqliteTenant {
         let row = servers::row(server)?;
         let purged = purges::rows(&self.tenant, &server.id, purged)?;
         let cancelled = word(Outcome::Cancelled)?;
-        let mut db = self.pool.write().await?;
-        let written = servers::update(&mut db, &self.tenant, row)
+        self.pool
+            .write(|mut db| async move {
+                let written = servers::update(&mut db, &self.tenant, row)
+                    .await
+                    .map_err(store_error)?;
+                if written == 0 {
+                    return Ok(false);
+                }
+                let is_whole = purges::end(&mut db, &self.tenant, &server.id, purged, true)
+                    .await
+                    .map_err(store_error)?;
+                if !is_whole {
+                    return Err(StoreError::Conflict);
+                }
+                end_sign_ins(&mut db, &self.tenant, &server.id, &cancelled, ERASED)
+                    .await
+                    .map_err(store_error)?;
+                retire_registrations(&mut db, &self.tenant, &server.id)
+                    .await
+                    .map_err(store_error)?;
+                self.finish(db, &self.changed(&server.id)).await?;
+                Ok(true)
+            })
             .await
-            .map_err(store_error)?;
-        if written == 0 {
-            return Ok(false);
-        }
-        let is_whole = purges::end(&mut db, &self.tenant, &server.id, purged, true)
-            .await
-            .map_err(store_error)?;
-        if !is_whole {
-            return Err(StoreError::Conflict);
-        }
-        end_sign_ins(&mut db, &self.tenant, &server.id, &cancelled, ERASED)
-            .await
-            .map_err(store_error)?;
-        retire_registrations(&mut db, &self.tenant, &server.id)
-            .await
-            .map_err(store_error)?;
-        self.finish(db, &self.changed(&server.id)).await?;
-        Ok(true)
     }
 
     async fn surrender_server(&self, id: &ServerId, purged: &[Purged]) -> Result<bool, StoreError> {
         let purged = purges::rows(&self.tenant, id, purged)?;
-        let mut db = self.pool.write().await?;
-        let found = servers::find_by_id(&mut db, &self.tenant, id.as_str())
+        self.pool
+            .write(|mut db| async move {
+                let found = servers::find_by_id(&mut db, &self.tenant, id.as_str())
+                    .await
+                    .map_err(store_error)?;
+                if found.is_none() {
+                    return Ok(false);
+                }
+                let is_whole = purges::end(&mut db, &self.tenant, id, purged, false)
+                    .await
+                    .map_err(store_error)?;
+                if !is_whole {
+                    return Err(StoreError::Conflict);
+                }
+                servers::delete(&mut db, &self.tenant, id.as_str())
+                    .await
+                    .map_err(store_error)?;
+                self.finish(db, &self.changed(id)).await?;
+                Ok(true)
+            })
             .await
-            .map_err(store_error)?;
-        if found.is_none() {
-            return Ok(false);
-        }
-        let is_whole = purges::end(&mut db, &self.tenant, id, purged, false)
-            .await
-            .map_err(store_error)?;
-        if !is_whole {
-            return Err(StoreError::Conflict);
-        }
-        servers::delete(&mut db, &self.tenant, id.as_str())
-            .await
-            .map_err(store_error)?;
-        self.finish(db, &self.changed(id)).await?;
-        Ok(true)
     }
 }
 

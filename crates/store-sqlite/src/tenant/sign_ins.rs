@@ -17,15 +17,18 @@ impl SignIns for SqliteTenant {
         self.must_own(&sign_in.key.tenant)?;
         let row = sign_ins::row(sign_in)?;
         let timed_out = word(Outcome::TimedOut)?;
-        let mut db = self.pool.write().await?;
-        let key = (&sign_in.key).into();
-        sign_ins::end_expired(&mut db, key, row.created_at, &timed_out, ERASED)
+        self.pool
+            .write(|mut db| async move {
+                let key = (&sign_in.key).into();
+                sign_ins::end_expired(&mut db, key, row.created_at, &timed_out, ERASED)
+                    .await
+                    .map_err(store_error)?;
+                sign_ins::insert(&mut db, &self.tenant, row)
+                    .await
+                    .map_err(store_error)?;
+                self.finish(db, &[]).await
+            })
             .await
-            .map_err(store_error)?;
-        sign_ins::insert(&mut db, &self.tenant, row)
-            .await
-            .map_err(store_error)?;
-        self.finish(db, &[]).await
     }
 
     async fn find_open_sign_in(
@@ -58,25 +61,31 @@ impl SignIns for SqliteTenant {
         state_mac: &[u8],
         now: Timestamp,
     ) -> Result<Option<SignIn>, StoreError> {
-        let mut db = self.pool.write().await?;
-        let taken = sign_ins::take(&mut db, &self.tenant, state_mac, now.as_secs())
+        self.pool
+            .write(|mut db| async move {
+                let taken = sign_ins::take(&mut db, &self.tenant, state_mac, now.as_secs())
+                    .await
+                    .map_err(store_error)?;
+                if taken.is_some() {
+                    self.finish(db, &[]).await?;
+                }
+                taken
+                    .map(|row| sign_ins::read(&self.tenant, row))
+                    .transpose()
+            })
             .await
-            .map_err(store_error)?;
-        if taken.is_some() {
-            self.finish(db, &[]).await?;
-        }
-        taken
-            .map(|row| sign_ins::read(&self.tenant, row))
-            .transpose()
     }
 
     async fn end_sign_in(&self, id: &SignInId, outcome: Outcome) -> Result<bool, StoreError> {
         let outcome = word(outcome)?;
-        let mut db = self.pool.write().await?;
-        let ended = sign_ins::end(&mut db, &self.tenant, id.as_str(), &outcome, ERASED)
+        self.pool
+            .write(|mut db| async move {
+                let ended = sign_ins::end(&mut db, &self.tenant, id.as_str(), &outcome, ERASED)
+                    .await
+                    .map_err(store_error)?;
+                self.finish_if(ended > 0, db, &[]).await
+            })
             .await
-            .map_err(store_error)?;
-        self.finish_if(ended > 0, db, &[]).await
     }
 
     async fn complete_sign_in(
@@ -92,29 +101,33 @@ impl SignIns for SqliteTenant {
         }
         let (row, standing) = (credentials::row(credential)?, connections::row(connection)?);
         let (key, success) = (&credential.key, word(Outcome::Success)?);
-        let mut db = self.pool.write().await?;
-        let ended = sign_ins::end_of_key(&mut db, key.into(), id.as_str(), &success, ERASED)
+        self.pool
+            .write(|mut db| async move {
+                let ended =
+                    sign_ins::end_of_key(&mut db, key.into(), id.as_str(), &success, ERASED)
+                        .await
+                        .map_err(store_error)?;
+                if ended == 0 {
+                    return Ok(false);
+                }
+                let written = credentials::replace(&mut db, &self.tenant, row)
+                    .await
+                    .map_err(store_error)?;
+                if written.is_none() {
+                    return Err(StoreError::Conflict);
+                }
+                connections::write(&mut db, &self.tenant, standing)
+                    .await
+                    .map_err(store_error)?;
+                if let Some(owed) = owed {
+                    revocations::insert(&mut db, &self.tenant, revocations::row(owed))
+                        .await
+                        .map_err(store_error)?;
+                }
+                let changes = [Change::Credential(key.clone(), Some(credential.version))];
+                self.finish(db, &changes).await?;
+                Ok(true)
+            })
             .await
-            .map_err(store_error)?;
-        if ended == 0 {
-            return Ok(false);
-        }
-        let written = credentials::replace(&mut db, &self.tenant, row)
-            .await
-            .map_err(store_error)?;
-        if written.is_none() {
-            return Err(StoreError::Conflict);
-        }
-        connections::write(&mut db, &self.tenant, standing)
-            .await
-            .map_err(store_error)?;
-        if let Some(owed) = owed {
-            revocations::insert(&mut db, &self.tenant, revocations::row(owed))
-                .await
-                .map_err(store_error)?;
-        }
-        let changes = [Change::Credential(key.clone(), Some(credential.version))];
-        self.finish(db, &changes).await?;
-        Ok(true)
     }
 }
