@@ -7,6 +7,7 @@ mod gateway;
 mod load;
 mod process;
 mod upstream;
+mod vault;
 mod wire;
 
 use anyhow::{Result, bail};
@@ -17,9 +18,12 @@ pub(crate) fn main(words: &[&str]) -> Result<bool> {
     match words {
         [] => {
             say("gateway   a call through `claviger serve`, beside a direct call and nginx");
+            say("vault     a credential from memory, sealed, and kept durably, beside bare probes");
+            say("          --quick: whether it works; --write: renew docs/benchmarks.md");
             Ok(true)
         }
         ["gateway"] => gateway::run(),
+        ["vault", rest @ ..] => vault::run(rest),
         other => bail!("there is no benchmark {other:?}; `cargo xtask bench` lists them"),
     }
 }

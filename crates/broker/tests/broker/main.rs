@@ -10,6 +10,8 @@ mod disconnect;
 #[cfg(test)]
 mod headers;
 #[cfg(test)]
+mod hot_path;
+#[cfg(test)]
 mod keks;
 #[cfg(test)]
 mod late;

@@ -24,6 +24,11 @@ mod replay;
 mod tests;
 mod writer;
 
+/// The journal of this process below a directory of its own, for whoever composes a broker.
+pub fn open(directory: PathBuf, entropy: Arc<dyn Entropy>) -> Arc<dyn Journal> {
+    Arc::new(FileJournal::new(directory, entropy))
+}
+
 /// The journal of this process. Its file is made when the first entry comes.
 pub(crate) struct FileJournal {
     shared: Arc<Shared>,
