@@ -18,6 +18,8 @@ pub enum SealedFor {
     McpSession,
     /// Secrets of client information.
     Registration,
+    /// An answer of our own token endpoint, for whoever asks again with the same refresh token.
+    Replay,
     /// A revocation that is still owed.
     Revocation,
     /// A sign-in in flight.
@@ -50,6 +52,7 @@ impl SealedFor {
             Self::Key => "claviger/key/1",
             Self::McpSession => "claviger/mcp-session/1",
             Self::Registration => "claviger/registration/1",
+            Self::Replay => "claviger/replay/1",
             Self::Revocation => "claviger/revocation/1",
             Self::SignIn => "claviger/sign-in/1",
         }

@@ -6,11 +6,11 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeyPair as RsaKeyPair;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair,
-    RSA_PKCS1_SHA256, RSA_PSS_SHA256,
+    KeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256,
 };
 use zeroize::Zeroizing;
 
-use crate::{Secret, SignError, base64_decode};
+use crate::{PublicKey, Secret, SignError, base64_decode, base64_encode};
 
 /// A JWS signature algorithm (RFC 7518 §3.1, RFC 8037 §3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,6 +140,36 @@ impl SigningKey {
     /// What it is called in `kid`.
     pub fn key_id(&self) -> Option<&str> {
         self.key_id.as_deref()
+    }
+
+    /// A new private key in PEM, of any kind but RSA; nothing for that one.
+    pub fn generate_pem(algorithm: SigningAlgorithm) -> Option<Secret> {
+        let rng = SystemRandom::new();
+        let der = match algorithm {
+            SigningAlgorithm::EdDsa => Ed25519KeyPair::generate_pkcs8(&rng),
+            SigningAlgorithm::Es256 => {
+                EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &rng)
+            }
+            SigningAlgorithm::Es384 => {
+                EcdsaKeyPair::generate_pkcs8(&ECDSA_P384_SHA384_FIXED_SIGNING, &rng)
+            }
+            SigningAlgorithm::Ps256 | SigningAlgorithm::Rs256 => return None,
+        };
+        let body = Zeroizing::new(base64_encode(der.ok()?.as_ref()));
+        Some(Secret::new(format!(
+            "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
+            &*body
+        )))
+    }
+
+    /// Its public part, named as it is; none of an RSA key.
+    pub fn public_key(&self) -> Option<PublicKey> {
+        let key = match &self.pair {
+            Pair::Ecdsa(pair) => PublicKey::ecdsa(pair.public_key().as_ref()),
+            Pair::Ed25519(pair) => PublicKey::ed25519(pair.public_key().as_ref()),
+            Pair::Rsa(_) => None,
+        };
+        key.map(|key| key.with_names(self.key_id(), self.algorithm))
     }
 
     pub(crate) fn sign_bytes(&self, message: &[u8]) -> Result<Vec<u8>, SignError> {

@@ -15,8 +15,12 @@ pub enum TokenKind {
     Api,
     /// An authorization code.
     Code,
+    /// A device code (RFC 8628).
+    Device,
     /// A refresh token.
     Refresh,
+    /// A registration access token (RFC 7592).
+    Registration,
 }
 
 // === impl TokenKind ===
@@ -28,7 +32,9 @@ impl TokenKind {
             Self::Access => "clv_at_",
             Self::Api => "clv_pat_",
             Self::Code => "clv_ac_",
+            Self::Device => "clv_dc_",
             Self::Refresh => "clv_rt_",
+            Self::Registration => "clv_reg_",
         }
     }
 }
@@ -46,14 +52,9 @@ pub fn mint(kind: TokenKind, bytes: [u8; 32]) -> Secret {
 
 /// The kind of a token that has our form; the checksum catches typing mistakes, not forgers.
 pub fn kind_of(unverified_token: &str) -> Option<TokenKind> {
-    let kind = [
-        TokenKind::Access,
-        TokenKind::Api,
-        TokenKind::Code,
-        TokenKind::Refresh,
-    ]
-    .into_iter()
-    .find(|kind| unverified_token.starts_with(kind.prefix()))?;
+    let kind = KINDS
+        .into_iter()
+        .find(|kind| unverified_token.starts_with(kind.prefix()))?;
     let body = unverified_token.strip_prefix(kind.prefix())?;
     if body.len() != BODY_LEN + CHECKSUM_LEN || !body.bytes().all(|b| b.is_ascii_alphanumeric()) {
         return None;
@@ -87,6 +88,14 @@ fn push_base62(out: &mut String, bytes: &[u8], width: usize) {
     out.extend(digits.iter().copied().map(char::from));
 }
 
+const KINDS: [TokenKind; 6] = [
+    TokenKind::Access,
+    TokenKind::Api,
+    TokenKind::Code,
+    TokenKind::Device,
+    TokenKind::Refresh,
+    TokenKind::Registration,
+];
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 /// 62^43 is the first power over 2^256.
 const BODY_LEN: usize = 43;
@@ -96,13 +105,6 @@ const CHECKSUM_LEN: usize = 6;
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const KINDS: [TokenKind; 4] = [
-        TokenKind::Access,
-        TokenKind::Api,
-        TokenKind::Code,
-        TokenKind::Refresh,
-    ];
 
     #[test]
     fn every_kind_is_known_again() {

@@ -3,7 +3,7 @@
 use aws_lc_rs::error::Unspecified;
 use serde::Serialize;
 
-use crate::{Secret, SigningKey, base64url_encode};
+use crate::{Secret, SigningKey};
 
 /// What a client assertion says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -48,33 +48,10 @@ pub enum SignError {
     },
 }
 
-#[derive(Serialize)]
-struct Header<'a> {
-    typ: &'static str,
-    alg: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    kid: Option<&'a str>,
-}
-
 impl SigningKey {
     /// Signs a client assertion. It is a secret for as long as it lives.
     pub fn sign(&self, claims: &AssertionClaims) -> Result<Secret, SignError> {
-        let header = Header {
-            typ: "JWT",
-            alg: self.algorithm().as_str(),
-            kid: self.key_id(),
-        };
-        let part = |json: Result<Vec<u8>, serde_json::Error>| {
-            json.map(|json| base64url_encode(&json))
-                .map_err(|source| SignError::Claims { source })
-        };
-        let mut token = part(serde_json::to_vec(&header))?;
-        token.push('.');
-        token.push_str(&part(serde_json::to_vec(claims))?);
-        let signature = self.sign_bytes(token.as_bytes())?;
-        token.push('.');
-        token.push_str(&base64url_encode(&signature));
-        Ok(Secret::new(token))
+        self.sign_jwt("JWT", claims)
     }
 }
 
