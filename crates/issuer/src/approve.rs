@@ -2,20 +2,24 @@
 
 use async_trait::async_trait;
 use claviger_crypto::Secret;
-use claviger_model::{TenantId, Timestamp, UserId};
+use claviger_model::{Timestamp, UserId};
 use claviger_wire::ScopeSet;
 
-use crate::{Page, consent_page};
+use crate::{Page, Visit, Visitor, consent_page};
 
 /// What a person is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConsentRequest {
+    /// Who is asked, if the visitor is known.
+    pub user: Option<UserId>,
     /// The client.
     pub client_id: String,
+    /// The host of its metadata document, if it is known by one.
+    pub client_host: Option<String>,
     /// As it calls itself.
     pub client_name: Option<String>,
-    /// Where the code would go.
-    pub redirect_uri: String,
+    /// Where the code would go; nowhere if a device waits for the answer.
+    pub redirect_uri: Option<String>,
     /// The part of it a person should look at.
     pub redirect_host: String,
     /// Whether every redirect URI of the client leads to this machine.
@@ -46,8 +50,6 @@ pub enum Approval {
     Denied,
     /// Granted.
     Granted {
-        /// Whose.
-        tenant: TenantId,
         /// Who said so.
         user: UserId,
         /// How much of what was asked.
@@ -63,7 +65,18 @@ pub trait Approve: Send + Sync + 'static {
         consent_page(request, form)
     }
 
+    /// Who is in front of the browser.: before anything is fetched for a client or sent
+    /// to it.
+    async fn visitor(&self, _visit: &Visit<'_>, _now: Timestamp) -> Visitor {
+        Visitor::Anybody
+    }
+
     /// Who pressed "approve", and for how much. Called only after the form came back from the
     /// browser to which the page was shown.
     async fn approve(&self, request: &ConsentRequest, now: Timestamp) -> Approval;
+
+    /// Whether what this user granted this client still stands; asked at every refresh (A118).
+    async fn may_go_on(&self, _user: &UserId, _client_id: &str) -> bool {
+        true
+    }
 }

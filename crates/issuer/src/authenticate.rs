@@ -1,32 +1,42 @@
 //! Client authentication: RFC 6749 §2.3, RFC 7591 §2.
 
 use ::http::{HeaderMap, header};
-use claviger_crypto::{Secret, base64_decode};
+use claviger_crypto::{Secret, UnverifiedJws, base64_decode};
+use claviger_model::Timestamp;
 
+use crate::limit::Counted;
 use crate::parameters::Parameters;
-use crate::{AuthMethod, Client, EndpointError, ErrorCode, Issuer};
+use crate::{AuthMethod, Client, EndpointError, ErrorCode, FormRequest, Issuer};
 
-struct Presented {
-    client_id: String,
-    secret: Option<Secret>,
+/// What a client shows of itself; nothing of it is proven.
+pub(crate) struct Presented {
+    pub(crate) client_id: String,
+    pub(crate) secret: Option<Secret>,
+    assertion: Option<UnverifiedJws>,
     method: AuthMethod,
+}
+
+// === impl Presented ===
+
+impl Presented {
+    pub(crate) fn is_basic(&self) -> bool {
+        self.method == AuthMethod::SecretBasic
+    }
 }
 
 impl Issuer {
     /// The client that sent the request, by the method it registered and no other.
     pub(crate) async fn authenticate(
         &self,
-        headers: &HeaderMap,
+        request: &FormRequest<'_>,
         parameters: &Parameters,
+        now: Timestamp,
     ) -> Result<Client, EndpointError> {
-        let basic = headers.contains_key(header::AUTHORIZATION);
-        let presented = if basic {
-            from_header(headers, parameters)?
-        } else {
-            from_body(parameters)?
-        };
+        let presented = presented(request.headers, parameters)?;
+        let basic = presented.is_basic();
         // A107: an unknown client and a wrong secret take the same way and get the same answer.
-        let client = self.doors.store.find_client(&presented.client_id).await?;
+        let client = self.find_asking_client(&presented.client_id, parameters, now);
+        let client = client.await?;
         let expected = client.as_ref().and_then(|client| client.secret_mac);
         let secret = presented.secret.as_ref().map_or("", Secret::expose);
         let proven = self.has_mac(
@@ -34,15 +44,38 @@ impl Issuer {
             &[&presented.client_id, secret],
             &expected.unwrap_or_default(),
         );
-        match client {
-            // A098: a client with a secret is never let through without it, nor by another way.
-            Some(client) if client.auth == presented.method => match client.auth {
-                AuthMethod::None => Ok(client),
-                AuthMethod::SecretBasic | AuthMethod::SecretPost if proven => Ok(client),
-                AuthMethod::SecretBasic | AuthMethod::SecretPost => Err(failed(basic)),
+        // A098: a client with a secret is never let through without it, nor by another way.
+        let Some(client) = client.filter(|client| client.auth == presented.method) else {
+            return Err(failed(basic));
+        };
+        let proven = match client.auth {
+            AuthMethod::None => true,
+            AuthMethod::PrivateKeyJwt => match &presented.assertion {
+                Some(assertion) => self.is_own_assertion(&client, assertion, now).await?,
+                None => false,
             },
-            _ => Err(failed(basic)),
+            AuthMethod::SecretBasic | AuthMethod::SecretPost => proven,
+        };
+        if !proven {
+            return Err(failed(basic));
         }
+        self.limiter
+            .admit(Counted::TokenOfClient, &client.id, now)?;
+        Ok(client)
+    }
+}
+
+/// What the request shows, in the header or in the body.
+pub(crate) fn presented(
+    headers: &HeaderMap,
+    parameters: &Parameters,
+) -> Result<Presented, EndpointError> {
+    if headers.contains_key(header::AUTHORIZATION) {
+        from_header(headers, parameters)
+    } else if parameters.one("client_assertion").is_some() {
+        from_assertion(parameters)
+    } else {
+        from_body(parameters)
     }
 }
 
@@ -64,26 +97,40 @@ fn from_header(headers: &HeaderMap, parameters: &Parameters) -> Result<Presented
     let Some((client_id, secret)) = value.to_str().ok().and_then(read_basic) else {
         return Err(failed(true));
     };
-    if parameters
-        .one("client_id")
-        .is_some_and(|named| named != client_id)
-    {
-        return Err(EndpointError::new(
-            ErrorCode::InvalidRequest,
-            "client_id in the body is not the one that authenticated",
-        ));
-    }
+    check_named(parameters, &client_id)?;
     Ok(Presented {
         client_id,
         secret: Some(secret),
+        assertion: None,
         method: AuthMethod::SecretBasic,
     })
 }
 
-fn from_body(parameters: &Parameters) -> Result<Presented, EndpointError> {
-    if parameters.one("client_assertion").is_some() {
-        return Err(failed(false));
+// RFC 7521 §4.2: the assertion names the client; `client_id` may repeat it.
+fn from_assertion(parameters: &Parameters) -> Result<Presented, EndpointError> {
+    if parameters.one("client_secret").is_some() {
+        return Err(EndpointError::new(
+            ErrorCode::InvalidRequest,
+            "client authentication by assertion and by secret",
+        ));
     }
+    let is_jwt = parameters.one("client_assertion_type") == Some(JWT_BEARER);
+    let read = parameters.one("client_assertion").filter(|_| is_jwt);
+    let read = read.and_then(UnverifiedJws::read);
+    let named = read.as_ref().and_then(UnverifiedJws::unverified_subject);
+    let (Some(assertion), Some(client_id)) = (read, named) else {
+        return Err(failed(false));
+    };
+    check_named(parameters, &client_id)?;
+    Ok(Presented {
+        client_id,
+        secret: None,
+        assertion: Some(assertion),
+        method: AuthMethod::PrivateKeyJwt,
+    })
+}
+
+fn from_body(parameters: &Parameters) -> Result<Presented, EndpointError> {
     let Some(client_id) = parameters.one("client_id") else {
         return Err(failed(false));
     };
@@ -95,8 +142,22 @@ fn from_body(parameters: &Parameters) -> Result<Presented, EndpointError> {
     Ok(Presented {
         client_id: client_id.to_owned(),
         secret,
+        assertion: None,
         method,
     })
+}
+
+fn check_named(parameters: &Parameters, client_id: &str) -> Result<(), EndpointError> {
+    if parameters
+        .one("client_id")
+        .is_some_and(|named| named != client_id)
+    {
+        return Err(EndpointError::new(
+            ErrorCode::InvalidRequest,
+            "client_id in the body is not the one that authenticated",
+        ));
+    }
+    Ok(())
 }
 
 // RFC 6749 §2.3.1: id and secret are form-encoded before they are joined.
@@ -135,10 +196,13 @@ fn nibble(byte: u8) -> Option<u8> {
     u8::try_from(digit).ok()
 }
 
-fn failed(challenge: bool) -> EndpointError {
+pub(crate) fn failed(challenge: bool) -> EndpointError {
     EndpointError::new(ErrorCode::InvalidClient, "client authentication failed")
         .with_challenge(challenge)
 }
+
+/// RFC 7523 §2.2.
+const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 #[cfg(test)]
 mod tests {

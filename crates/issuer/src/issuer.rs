@@ -1,14 +1,19 @@
 //! The issuer: its settings, its doors and its key.
 
 use core::fmt;
-use std::sync::Arc;
+use core::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, RwLock};
 
 use claviger_crypto::{MacKey, Secret, TokenKind, mint};
-use claviger_ports::Entropy;
+use claviger_model::Timestamp;
+use claviger_ports::{Entropy, Fetch};
 use url::Url;
 
+use crate::documents::Documents;
+use crate::limit::Limiter;
 use crate::{
-    Approve, InvalidSettings, IssuerEvent, IssuerSettings, IssuerStore, Observe, TokenMac,
+    Approve, DocumentSettings, InvalidSettings, IssuerEvent, IssuerSettings, IssuerStore,
+    IssuerStoreError, Observe, SigningKeys, TokenMac,
 };
 
 /// What an issuer asks of the outside.
@@ -29,6 +34,10 @@ pub struct Issuer {
     pub(crate) settings: IssuerSettings,
     pub(crate) doors: IssuerDoors,
     pub(crate) url: Url,
+    pub(crate) limiter: Limiter,
+    pub(crate) documents: Option<Documents>,
+    swept_at: AtomicI64,
+    pub(crate) signing: RwLock<Option<SigningKeys>>,
     mac_key: MacKey,
 }
 
@@ -43,11 +52,26 @@ impl Issuer {
     ) -> Result<Self, InvalidSettings> {
         let url = settings.check()?;
         Ok(Self {
+            limiter: Limiter::new(settings.limits),
+            documents: None,
+            swept_at: AtomicI64::new(i64::MIN),
+            signing: RwLock::default(),
             settings,
             doors,
             url,
             mac_key,
         })
+    }
+
+    /// Takes client id metadata documents from now on, fetched through this door.
+    #[must_use]
+    pub fn with_client_documents(
+        mut self,
+        fetch: Arc<dyn Fetch>,
+        settings: DocumentSettings,
+    ) -> Self {
+        self.documents = Some(Documents::new(fetch, settings));
+        self
     }
 
     /// Its settings.
@@ -70,6 +94,12 @@ impl Issuer {
         self.mac_key.verify(purpose, &parts, mac)
     }
 
+    /// The same for a MAC that came from outside, of whatever length.
+    pub(crate) fn has_mac_bytes(&self, purpose: &str, parts: &[&str], mac: &[u8]) -> bool {
+        let parts: Vec<&[u8]> = parts.iter().map(|part| part.as_bytes()).collect();
+        self.mac_key.verify(purpose, &parts, mac)
+    }
+
     /// A fresh token and the MAC to store.
     pub(crate) fn mint(&self, kind: TokenKind) -> (Secret, TokenMac) {
         let token = mint(kind, self.doors.entropy.key_bytes());
@@ -83,6 +113,20 @@ impl Issuer {
 
     pub(crate) fn observe(&self, event: IssuerEvent) {
         self.doors.observe.observe(event);
+    }
+
+    /// Sweeps once a minute at most, when something is added.
+    pub(crate) async fn sweep_sometimes(&self, now: Timestamp) -> Result<(), IssuerStoreError> {
+        let due = |last: i64| {
+            let age = now.as_secs().saturating_sub(last);
+            // A clock that went back is no reason to stop.
+            (!(0..SWEEP_INTERVAL_S).contains(&age)).then_some(now.as_secs())
+        };
+        let order = Ordering::Relaxed;
+        if self.swept_at.fetch_update(order, order, due).is_ok() {
+            self.doors.store.sweep(now).await?;
+        }
+        Ok(())
     }
 
     /// The path of an endpoint: below the issuer's own path.
@@ -109,3 +153,5 @@ impl fmt::Debug for IssuerDoors {
         f.debug_struct("IssuerDoors").finish_non_exhaustive()
     }
 }
+
+const SWEEP_INTERVAL_S: i64 = 60;

@@ -6,18 +6,28 @@
 pub enum IssuerEvent {
     /// The person approved; a code was issued.
     Approved,
+    /// A client got a token for itself.
+    ClientGranted,
     /// A code was redeemed.
     CodeRedeemed,
     /// A code came a second time; its grant was revoked.
     CodeReused,
+    /// A device got its tokens.
+    DeviceRedeemed,
+    /// A resource asked about a token.
+    Introspected,
     /// The person said no.
     Denied,
     /// A client registered.
     Registered,
     /// A refresh token was honoured.
     Refreshed,
+    /// A refresh token came again within the grace and got the same answer.
+    RefreshReplayed,
     /// A spent or foreign refresh token came; its family was revoked.
     RefreshReused,
+    /// A client ended its registration, and everything with it.
+    Retired,
     /// A client revoked a token.
     Revoked,
 }

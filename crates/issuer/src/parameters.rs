@@ -3,6 +3,7 @@
 use core::fmt;
 use std::collections::BTreeMap;
 
+use claviger_crypto::Secret;
 use zeroize::Zeroizing;
 
 /// More than any client of ours has ever a reason to send.
@@ -34,6 +35,31 @@ impl Parameters {
     /// Whether this parameter came more than once.
     pub(crate) fn repeats(&self, name: &str) -> bool {
         self.0.get(name).is_some_and(|values| values.len() > 1)
+    }
+
+    /// The names of all parameters.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    /// Form-encoded again, but for those.
+    pub(crate) fn encoded_without(&self, without: &[&str]) -> Secret {
+        let mut form = url::form_urlencoded::Serializer::new(String::new());
+        for (name, values) in &self.0 {
+            if !without.contains(&name.as_str()) {
+                for value in values {
+                    form.append_pair(name, value);
+                }
+            }
+        }
+        Secret::new(form.finish())
+    }
+
+    /// With this parameter, and no other of its name.
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
+        let value = vec![Zeroizing::new(value.to_owned())];
+        self.0.insert(name.to_owned(), value);
+        self
     }
 
     // RFC 6749 §3.1: no parameter may come twice; RFC 8707 §2 excepts `resource`.

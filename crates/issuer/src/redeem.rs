@@ -3,24 +3,18 @@
 use claviger_crypto::{Secret, TokenKind, kind_of, pkce_challenge};
 use claviger_model::Timestamp;
 
-use crate::parameters::Parameters;
-use crate::token::malformed;
+use crate::begin::Granted;
+use crate::token::{TokenAsk, malformed};
 use crate::{
-    Client, CodeRow, EndpointError, ErrorCode, Family, Issuer, IssuerEvent, MAX_CODE_FAILURES,
-    TokenAnswer,
+    CodeRow, EndpointError, ErrorCode, Issuer, IssuerEvent, MAX_CODE_FAILURES, TokenAnswer,
 };
 
 impl Issuer {
-    pub(crate) async fn redeem(
-        &self,
-        client: &Client,
-        parameters: &Parameters,
-        now: Timestamp,
-    ) -> Result<TokenAnswer, EndpointError> {
-        let Some(code) = parameters.one("code") else {
+    pub(crate) async fn redeem(&self, ask: &TokenAsk<'_>) -> Result<TokenAnswer, EndpointError> {
+        let Some(code) = ask.parameters.one("code") else {
             return Err(malformed("code is missing"));
         };
-        let Some(verifier) = parameters.one("code_verifier") else {
+        let Some(verifier) = ask.parameters.one("code_verifier") else {
             return Err(malformed("code_verifier is missing"));
         };
         // A119: another kind of token is never looked up as a code.
@@ -31,48 +25,33 @@ impl Issuer {
         let Some(row) = self.doors.store.find_code(&mac).await? else {
             return Err(not_good());
         };
-        check_binding(&row, client, parameters)?;
+        check_binding(&row, ask)?;
         self.check_verifier(&row, verifier).await?;
         if row.is_redeemed {
-            return Err(self.code_reused(&row, now).await?);
+            return Err(self.code_reused(&row, ask.now).await?);
         }
-        if row.expires_at <= now {
+        if row.expires_at <= ask.now {
             return Err(not_good());
         }
-        self.begin(client, &row, now).await
-    }
-
-    async fn begin(
-        &self,
-        client: &Client,
-        row: &CodeRow,
-        now: Timestamp,
-    ) -> Result<TokenAnswer, EndpointError> {
-        let refresh = client.may_refresh.then(|| self.mint(TokenKind::Refresh));
-        let family = Family {
-            grant: row.grant.clone(),
-            client_id: row.client_id.clone(),
-            resource: row.resource.clone(),
-            scopes: row.scopes.clone(),
-            tenant: row.tenant.clone(),
-            user: row.user.clone(),
-            current_mac: refresh.as_ref().map(|(_, mac)| *mac),
-            idle_expires_at: now.plus(self.settings.refresh_idle_ttl_s.into()),
-            expires_at: now.plus(self.settings.refresh_ttl_s.into()),
-            revoked_at: None,
-        };
-        let (access_token, access) = self.mint_access(&family, row.scopes.clone(), now);
+        let begun = self.draw_up_grant(
+            Granted {
+                grant: row.grant.clone(),
+                user: row.user.clone(),
+                resource: row.resource.clone(),
+                scopes: row.scopes.clone(),
+            },
+            ask,
+        )?;
         let store = &self.doors.store;
-        if !store.redeem_code(&row.mac, family, access).await? {
-            return Err(self.code_reused(row, now).await?);
+        if !store
+            .redeem_code(&row.mac, begun.family, begun.access)
+            .await?
+        {
+            return Err(self.code_reused(&row, ask.now).await?);
         }
         self.observe(IssuerEvent::CodeRedeemed);
-        Ok(TokenAnswer {
-            access_token,
-            refresh_token: refresh.map(|(token, _)| token),
-            expires_in: self.settings.access_ttl_s,
-            scopes: row.scopes.clone(),
-        })
+        self.used(ask.client, ask.now).await?;
+        Ok(begun.answer)
     }
 
     // RFC 6749 §4.1.2: a code that comes twice was stolen from one of the two; what it gave ends
@@ -106,21 +85,26 @@ impl Issuer {
 }
 
 // A095: a stranger's attempt does not burn the code for its owner.
-fn check_binding(
-    row: &CodeRow,
-    client: &Client,
-    parameters: &Parameters,
-) -> Result<(), EndpointError> {
-    if row.client_id != client.id {
+fn check_binding(row: &CodeRow, ask: &TokenAsk<'_>) -> Result<(), EndpointError> {
+    if row.client_id != ask.client.id {
         return Err(not_good());
     }
-    if parameters
+    // RFC 9449 §10: who began with one key does not end with another.
+    if row.dpop_jkt.is_some() && row.dpop_jkt != ask.dpop_jkt {
+        return Err(EndpointError::new(
+            ErrorCode::InvalidDpopProof,
+            "the code is bound to another key",
+        ));
+    }
+    if ask
+        .parameters
         .one("redirect_uri")
         .is_some_and(|uri| uri != row.redirect_uri)
     {
         return Err(not_good());
     }
-    if parameters
+    if ask
+        .parameters
         .one("resource")
         .is_some_and(|resource| resource != row.resource)
     {

@@ -1,12 +1,20 @@
 //! Revocation: RFC 7009.
 
 use claviger_crypto::{Secret, TokenKind, kind_of};
-use claviger_model::Timestamp;
+use claviger_model::{Timestamp, UserId};
 
 use crate::token::malformed;
-use crate::{EndpointError, FamilyMatch, FormRequest, Issuer, IssuerEvent};
+use crate::{EndpointError, FamilyMatch, FormRequest, Issuer, IssuerEvent, IssuerStoreError};
 
 impl Issuer {
+    /// Ends everything this user has granted, as an operator or the user's own page asks for it
+    /// (R6, A118).
+    pub async fn revoke_user(&self, user: &UserId, now: Timestamp) -> Result<(), IssuerStoreError> {
+        self.doors.store.revoke_user(user, now).await?;
+        self.observe(IssuerEvent::Revoked);
+        Ok(())
+    }
+
     // RFC 7009 §2.2: an unknown token is as good as revoked, so the answer says nothing.
     /// Revokes a token of the client that asks. The hint is not needed: a token says its kind.
     pub async fn revoke(
@@ -15,7 +23,8 @@ impl Issuer {
         now: Timestamp,
     ) -> Result<(), EndpointError> {
         let parameters = request.read()?;
-        let client = self.authenticate(request.headers, &parameters).await?;
+        self.admit_form(request, now)?;
+        let client = self.authenticate(request, &parameters, now).await?;
         let Some(token) = parameters.one("token") else {
             return Err(malformed("token is missing"));
         };
@@ -35,7 +44,8 @@ impl Issuer {
                     self.observe(IssuerEvent::Revoked);
                 }
             }
-            Some(TokenKind::Access) => {
+            // An access token is opaque or a JWT.
+            Some(TokenKind::Access) | None => {
                 let row = store.find_access(&mac).await?;
                 if row.is_some_and(|row| row.client_id == client.id) {
                     store.revoke_access(&mac).await?;

@@ -1,15 +1,17 @@
 //! The token endpoint: what is asked, by whom, and the answer's form.
 
 use core::fmt;
+use core::net::IpAddr;
 
-use ::http::{HeaderMap, header};
-use claviger_crypto::{Secret, TokenKind};
+use ::http::{HeaderMap, Method, header};
+use claviger_crypto::Secret;
 use claviger_model::Timestamp;
 use claviger_wire::ScopeSet;
 use serde_json::{Value, json};
 
+use crate::limit::Counted;
 use crate::parameters::Parameters;
-use crate::{AccessRow, EndpointError, ErrorCode, Family, Issuer};
+use crate::{Client, EndpointError, ErrorCode, GrantType, Issuer, ProvenRequest};
 
 /// A form posted to an endpoint, as it came.
 #[derive(Clone, Copy)]
@@ -20,6 +22,8 @@ pub struct FormRequest<'a> {
     pub query: Option<&'a str>,
     /// The body.
     pub body: &'a [u8],
+    /// Where it comes from, if that is known.
+    pub address: Option<IpAddr>,
 }
 
 /// Tokens. They are shown to one client, once.
@@ -29,6 +33,16 @@ pub struct TokenAnswer {
     pub(crate) refresh_token: Option<Secret>,
     pub(crate) expires_in: u32,
     pub(crate) scopes: ScopeSet,
+    pub(crate) is_bound: bool,
+}
+
+/// A token request whose client is proven.
+pub(crate) struct TokenAsk<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) parameters: &'a Parameters,
+    /// Thumbprint of the key that proved itself, if one did.
+    pub(crate) dpop_jkt: Option<String>,
+    pub(crate) now: Timestamp,
 }
 
 // === impl TokenAnswer ===
@@ -53,7 +67,8 @@ impl TokenAnswer {
     pub fn body(&self) -> Value {
         let mut body = json!({
             "access_token": self.access_token.expose(),
-            "token_type": "Bearer",
+            // RFC 9449 §5: a bound token is no bearer token.
+            "token_type": if self.is_bound { "DPoP" } else { "Bearer" },
             "expires_in": self.expires_in,
             "scope": self.scopes.to_string(),
         });
@@ -103,50 +118,58 @@ impl fmt::Debug for FormRequest<'_> {
 // === impl Issuer ===
 
 impl Issuer {
-    /// Issues tokens for a code or a refresh token.
+    /// Issues tokens: for a code, a device code, a refresh token, or a client itself.
     pub async fn token(
         &self,
         request: &FormRequest<'_>,
         now: Timestamp,
     ) -> Result<TokenAnswer, EndpointError> {
         let parameters = request.read()?;
-        let client = self.authenticate(request.headers, &parameters).await?;
+        self.admit_form(request, now)?;
+        let client = self.authenticate(request, &parameters, now).await?;
         if parameters.repeats("resource") {
             return Err(EndpointError::new(
                 ErrorCode::InvalidTarget,
                 "only one resource at a time",
             ));
         }
-        match parameters.one("grant_type") {
-            Some("authorization_code") => self.redeem(&client, &parameters, now).await,
-            Some("refresh_token") => self.refresh(&client, &parameters, now).await,
-            Some(_) => Err(EndpointError::new(
+        let url = self.endpoint_url("token");
+        let proven = ProvenRequest {
+            headers: request.headers,
+            method: &Method::POST,
+            url: &url,
+        };
+        let ask = TokenAsk {
+            client: &client,
+            parameters: &parameters,
+            dpop_jkt: self.dpop_key(&proven, None, now).await?,
+            now,
+        };
+        let Some(grant_type) = parameters.one("grant_type") else {
+            return Err(malformed("grant_type is missing"));
+        };
+        match GrantType::parse(grant_type) {
+            Some(GrantType::AuthorizationCode) => self.redeem(&ask).await,
+            Some(GrantType::ClientCredentials) => self.client_credentials(&ask).await,
+            Some(GrantType::DeviceCode) => self.redeem_device(&ask).await,
+            Some(GrantType::RefreshToken) => self.refresh(&ask).await,
+            None => Err(EndpointError::new(
                 ErrorCode::UnsupportedGrantType,
-                "grant_type must be authorization_code or refresh_token",
+                "grant_type is not offered",
             )),
-            None => Err(malformed("grant_type is missing")),
         }
     }
 
-    /// A fresh access token of a family, and its row.
-    pub(crate) fn mint_access(
+    /// Counts a request to an endpoint for programs (R8).
+    pub(crate) fn admit_form(
         &self,
-        family: &Family,
-        scopes: ScopeSet,
+        request: &FormRequest<'_>,
         now: Timestamp,
-    ) -> (Secret, AccessRow) {
-        let (token, mac) = self.mint(TokenKind::Access);
-        let row = AccessRow {
-            mac,
-            grant: family.grant.clone(),
-            client_id: family.client_id.clone(),
-            resource: family.resource.clone(),
-            scopes,
-            tenant: family.tenant.clone(),
-            user: family.user.clone(),
-            expires_at: now.plus(self.settings.access_ttl_s.into()),
-        };
-        (token, row)
+    ) -> Result<(), EndpointError> {
+        let admitted = self
+            .limiter
+            .admit_address(Counted::Token, request.address, now);
+        Ok(admitted?)
     }
 }
 

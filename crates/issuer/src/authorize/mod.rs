@@ -1,19 +1,42 @@
 //! The authorization endpoint, until the person is asked: RFC 6749 §4.1.1, RFC 7636, RFC 8707.
 
+use core::net::IpAddr;
+
 use claviger_crypto::{Secret, base64url_encode, hex};
 use claviger_model::Timestamp;
+use claviger_wire::ScopeSet;
+use url::Url;
 
-use self::read::{check_form, read_challenge, read_scopes};
+use self::read::{check_form, read_challenge, read_jkt};
+use crate::limit::Counted;
 use crate::parameters::Parameters;
 use crate::{
-    Client, ConsentForm, ConsentRequest, ErrorCode, Issuer, IssuerStoreError, PageProblem, Pending,
-    ProtectedResource, RedirectUri,
+    AnswerTo, Client, ClientOrigin, ConsentForm, ConsentRequest, ErrorCode, GrantType, Issuer,
+    IssuerStoreError, PageProblem, Pending, ProtectedResource, RedirectUri, Visit, Visitor,
 };
 
+pub use self::answer::Redirect;
+pub(crate) use self::read::read_scopes;
+
+mod answer;
+mod asker;
 mod read;
 
 /// Longer ones are refused on our own page.
 const MAX_QUERY_BYTES: usize = 16 * 1024;
+
+/// A browser's visit to the authorization endpoint.
+#[derive(Debug)]
+pub struct AuthorizeRequest<'a> {
+    /// The URL's query, as it came.
+    pub query: &'a str,
+    /// The browser's cookies, by name.
+    pub cookies: Vec<(&'a str, Secret)>,
+    /// The `Sec-Fetch-Site` header.
+    pub fetch_site: Option<&'a str>,
+    /// Where it comes from, if that is known.
+    pub address: Option<IpAddr>,
+}
 
 /// What the browser gets.
 #[derive(Debug)]
@@ -22,6 +45,8 @@ pub enum AuthorizeAnswer {
     Ask(Box<Ask>),
     /// An error, at the client's redirect URI.
     Redirect(Redirect),
+    /// First to where one signs in, which leads back here.
+    SignIn(Redirect),
     /// An error on our own page: nobody knows yet whether the redirect URI is the client's.
     Problem(PageProblem),
 }
@@ -40,28 +65,26 @@ pub struct Ask {
     /// How long the cookie lives.
     pub ttl_s: u32,
     /// Where the form's answer may lead, for the content security policy.
-    pub form_action: String,
+    pub form_action: Option<String>,
 }
-
-/// Where the browser is sent, with status 303.
-#[derive(Debug, Clone)]
-pub struct Redirect(pub(crate) Secret);
 
 /// What went wrong once the redirect URI was known to be the client's.
 pub(crate) struct Fault(pub(crate) ErrorCode, pub(crate) &'static str);
 
-/// The request's client and its redirect URI, both proven.
-struct Asker {
-    client: Client,
-    redirect_uri: String,
+/// What is wanted, once everything about it was checked.
+pub(crate) struct Wanted {
+    pub(crate) answer_to: AnswerTo,
+    pub(crate) resource: String,
+    pub(crate) scopes: ScopeSet,
+    pub(crate) dpop_jkt: Option<String>,
 }
 
-// === impl Redirect ===
+// === impl AuthorizeRequest ===
 
-impl Redirect {
-    /// The URL; it may carry a code.
-    pub fn location(&self) -> &Secret {
-        &self.0
+impl AuthorizeRequest<'_> {
+    /// A browser that says where a form came from is believed when it says "elsewhere".
+    pub(crate) fn is_from_here(&self) -> bool {
+        matches!(self.fetch_site, None | Some("same-origin" | "none"))
     }
 }
 
@@ -71,95 +94,116 @@ impl Issuer {
     /// Reads an authorization request and asks the person.
     ///
     /// Nothing is ever granted here: a code needs the form to come back (A055, A057).
-    pub async fn authorize(&self, query: &str, now: Timestamp) -> AuthorizeAnswer {
-        if query.len() > MAX_QUERY_BYTES {
-            return AuthorizeAnswer::Problem(PageProblem::TooLong);
-        }
-        let Some(parameters) = Parameters::parse(query.as_bytes()) else {
-            return AuthorizeAnswer::Problem(PageProblem::TooLong);
-        };
-        let asker = match self.asker(&parameters).await {
-            Ok(asker) => asker,
-            Err(problem) => return AuthorizeAnswer::Problem(problem),
-        };
-        let state = parameters
-            .one("state")
-            .filter(|_| !parameters.repeats("state"));
-        match self.read(&parameters, &asker, now) {
-            Ok((pending, ask)) => {
-                let stored = async {
-                    self.doors.store.sweep(now).await?;
-                    self.doors.store.insert_pending(pending).await
-                };
-                match stored.await {
-                    Ok(()) => AuthorizeAnswer::Ask(ask),
-                    Err(error) => AuthorizeAnswer::Problem(error.into()),
-                }
-            }
-            Err(fault) => {
-                AuthorizeAnswer::Redirect(self.redirect_error(&asker.redirect_uri, state, &fault))
-            }
+    pub async fn authorize(
+        &self,
+        request: &AuthorizeRequest<'_>,
+        now: Timestamp,
+    ) -> AuthorizeAnswer {
+        match self.try_authorize(request, now).await {
+            Ok(answer) => answer,
+            Err(problem) => AuthorizeAnswer::Problem(problem),
         }
     }
 
-    // RFC 6749 §4.1.2.1: while client or redirect URI is in doubt, nobody is redirected (A048).
-    async fn asker(&self, parameters: &Parameters) -> Result<Asker, PageProblem> {
-        if parameters.repeats("client_id") || parameters.repeats("redirect_uri") {
+    async fn try_authorize(
+        &self,
+        request: &AuthorizeRequest<'_>,
+        now: Timestamp,
+    ) -> Result<AuthorizeAnswer, PageProblem> {
+        if request.query.len() > MAX_QUERY_BYTES {
+            return Err(PageProblem::TooLong);
+        }
+        let Some(parameters) = Parameters::parse(request.query.as_bytes()) else {
+            return Err(PageProblem::TooLong);
+        };
+        self.limiter
+            .admit_address(Counted::Authorize, request.address, now)?;
+        let return_to = format!("{}?{}", self.endpoint_path("authorize"), request.query);
+        let visit = Visit {
+            cookies: &request.cookies,
+            return_to: &return_to,
+        };
+        let visitor = self.doors.approve.visitor(&visit, now).await;
+        if let Visitor::SignedOut { sign_in } = visitor {
+            return Ok(AuthorizeAnswer::SignIn(Redirect::to(sign_in)));
+        }
+        if parameters.repeats("client_id") || parameters.repeats("request_uri") {
             return Err(PageProblem::Repeated);
         }
-        let Some(id) = parameters.one("client_id") else {
-            return Err(PageProblem::UnknownClient);
-        };
-        let client = match self.doors.store.find_client(id).await {
-            Ok(Some(client)) => client,
-            Ok(None) => return Err(PageProblem::UnknownClient),
-            Err(error) => return Err(error.into()),
-        };
-        let Some(redirect_uri) = parameters.one("redirect_uri") else {
-            return Err(PageProblem::RedirectMismatch);
-        };
-        if !client
-            .redirect_uris
-            .iter()
-            .any(|one| one.matches(redirect_uri))
-        {
-            return Err(PageProblem::RedirectMismatch);
+        let parameters = self.unfold(parameters, now).await?;
+        let asker = self.asker(&parameters, request.address, now).await?;
+        match self.read(&parameters, &asker.client, &asker.redirect_uri) {
+            Ok(wanted) => {
+                let ask = self.ask(wanted, &asker.client, &visitor, now).await?;
+                Ok(AuthorizeAnswer::Ask(Box::new(ask)))
+            }
+            Err(fault) => {
+                let state = parameters
+                    .one("state")
+                    .filter(|_| !parameters.repeats("state"));
+                let redirect = self.redirect_error(&asker.redirect_uri, state, &fault);
+                Ok(AuthorizeAnswer::Redirect(redirect))
+            }
         }
-        Ok(Asker {
-            redirect_uri: redirect_uri.to_owned(),
-            client,
-        })
     }
 
-    fn read(
+    /// Checks a request of this client for this redirect URI of its own.
+    pub(crate) fn read(
         &self,
         parameters: &Parameters,
-        asker: &Asker,
-        now: Timestamp,
-    ) -> Result<(Pending, Box<Ask>), Fault> {
+        client: &Client,
+        redirect_uri: &str,
+    ) -> Result<Wanted, Fault> {
         check_form(parameters)?;
+        if !client.may(GrantType::AuthorizationCode) {
+            return Err(Fault(
+                ErrorCode::UnauthorizedClient,
+                "the client may not use codes",
+            ));
+        }
         let code_challenge = read_challenge(parameters)?;
         let resource = self.read_resource(parameters)?;
         let scopes = read_scopes(parameters, resource)?;
+        Ok(Wanted {
+            answer_to: AnswerTo::Redirect {
+                redirect_uri: redirect_uri.to_owned(),
+                state: parameters.one("state").map(Secret::new),
+                code_challenge,
+            },
+            resource: resource.resource.clone(),
+            scopes,
+            dpop_jkt: read_jkt(parameters)?,
+        })
+    }
+
+    /// Stores the request and draws up the question.
+    pub(crate) async fn ask(
+        &self,
+        wanted: Wanted,
+        client: &Client,
+        visitor: &Visitor,
+        now: Timestamp,
+    ) -> Result<Ask, IssuerStoreError> {
         let entropy = &self.doors.entropy;
         let id = hex(&entropy.id_bytes());
         let csrf = Secret::new(base64url_encode(&entropy.key_bytes()));
         let cookie = Secret::new(base64url_encode(&entropy.key_bytes()));
         let ttl_s = self.settings.authorization_ttl_s;
         let pending = Pending {
-            client_id: asker.client.id.clone(),
-            redirect_uri: asker.redirect_uri.clone(),
-            state: parameters.one("state").map(Secret::new),
-            code_challenge,
-            resource: resource.resource.clone(),
-            scopes,
+            tenant: self.settings.tenant.clone(),
+            client_id: client.id.clone(),
+            answer_to: wanted.answer_to,
+            resource: wanted.resource,
+            scopes: wanted.scopes,
+            user: visitor.user().cloned(),
+            dpop_jkt: wanted.dpop_jkt,
             csrf_mac: self.mac("csrf", &[&id, csrf.expose()]),
             cookie_mac: self.mac("cookie", &[&id, cookie.expose()]),
             expires_at: now.plus(ttl_s.into()),
             id: id.clone(),
         };
         let ask = Ask {
-            request: self.consent_request(&pending, &asker.client),
+            request: self.consent_request(&pending, client),
             cookie_name: self.cookie_name(&id),
             form: ConsentForm {
                 action: self.endpoint_path("authorize"),
@@ -168,13 +212,21 @@ impl Issuer {
             },
             cookie,
             ttl_s,
-            form_action: form_action(&asker.redirect_uri),
+            form_action: match &pending.answer_to {
+                AnswerTo::Redirect { redirect_uri, .. } => Some(form_action(redirect_uri)),
+                AnswerTo::Device { .. } => None,
+            },
         };
-        Ok((pending, Box::new(ask)))
+        self.sweep_sometimes(now).await?;
+        self.doors.store.insert_pending(pending).await?;
+        Ok(ask)
     }
 
     // A053: a token is for one resource of ours, or there is none.
-    fn read_resource(&self, parameters: &Parameters) -> Result<&ProtectedResource, Fault> {
+    pub(crate) fn read_resource(
+        &self,
+        parameters: &Parameters,
+    ) -> Result<&ProtectedResource, Fault> {
         if parameters.repeats("resource") {
             return Err(Fault(
                 ErrorCode::InvalidTarget,
@@ -190,21 +242,27 @@ impl Issuer {
     }
 
     pub(crate) fn consent_request(&self, pending: &Pending, client: &Client) -> ConsentRequest {
-        let redirect_host = client
-            .redirect_uris
-            .iter()
-            .find(|one| one.matches(&pending.redirect_uri))
-            .map(|one| one.host().to_owned())
-            .unwrap_or_default();
+        let redirect_uri = match &pending.answer_to {
+            AnswerTo::Redirect { redirect_uri, .. } => Some(redirect_uri),
+            AnswerTo::Device { .. } => None,
+        };
+        let registered =
+            redirect_uri.and_then(|uri| client.redirect_uris.iter().find(|one| one.matches(uri)));
         ConsentRequest {
+            user: pending.user.clone(),
             client_id: client.id.clone(),
+            client_host: document_host(client),
             client_name: client.name.clone(),
-            redirect_uri: pending.redirect_uri.clone(),
-            redirect_host,
-            is_loopback_only: client.redirect_uris.iter().all(RedirectUri::is_loopback),
+            redirect_uri: redirect_uri.cloned(),
+            redirect_host: registered.map_or_else(
+                || "the device that shows the code".to_owned(),
+                |uri| uri.host().to_owned(),
+            ),
+            is_loopback_only: registered.is_some()
+                && client.redirect_uris.iter().all(RedirectUri::is_loopback),
             resource: pending.resource.clone(),
             scopes: pending.scopes.clone(),
-            lasts_s: if client.may_refresh {
+            lasts_s: if client.may(GrantType::RefreshToken) {
                 self.settings.refresh_ttl_s
             } else {
                 self.settings.access_ttl_s
@@ -222,42 +280,12 @@ impl Issuer {
     pub(crate) fn is_https(&self) -> bool {
         self.url.scheme() == "https"
     }
+}
 
-    pub(crate) fn redirect_error(
-        &self,
-        redirect_uri: &str,
-        state: Option<&str>,
-        fault: &Fault,
-    ) -> Redirect {
-        let Fault(code, description) = fault;
-        let fields = [("error", code.as_str()), ("error_description", description)];
-        self.redirect(redirect_uri, &fields, state)
-    }
-
-    // RFC 9207 §2: `iss` in every answer, errors included (A-17, A065).
-    pub(crate) fn redirect(
-        &self,
-        redirect_uri: &str,
-        fields: &[(&str, &str)],
-        state: Option<&str>,
-    ) -> Redirect {
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
-        query.extend_pairs(fields);
-        if let Some(state) = state {
-            query.append_pair("state", state);
-        }
-        query.append_pair("iss", &self.settings.issuer);
-        // The registered text stays as it is; a parser might rewrite it.
-        let separator = match redirect_uri.split_once('?') {
-            None => "?",
-            Some((_, query)) if query.is_empty() || query.ends_with('&') => "",
-            Some(_) => "&",
-        };
-        Redirect(Secret::new(format!(
-            "{redirect_uri}{separator}{}",
-            query.finish()
-        )))
-    }
+// of a client that is known by a URL, the host is what can be believed.
+fn document_host(client: &Client) -> Option<String> {
+    let url = (client.origin == ClientOrigin::Document).then(|| Url::parse(&client.id).ok())??;
+    url.host_str().map(str::to_owned)
 }
 
 // Chromium applies `form-action` to the redirect after the form, too.
@@ -269,11 +297,5 @@ fn form_action(redirect_uri: &str) -> String {
             format!("{scheme}://{authority}")
         }
         _ => format!("{scheme}:"),
-    }
-}
-
-impl From<IssuerStoreError> for PageProblem {
-    fn from(_error: IssuerStoreError) -> Self {
-        Self::Unavailable
     }
 }

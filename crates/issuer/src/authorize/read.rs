@@ -70,11 +70,8 @@ pub(super) fn read_challenge(parameters: &Parameters) -> Result<String, Fault> {
             "code_challenge_method must be S256",
         ));
     }
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     match parameters.one("code_challenge") {
-        Some(challenge) if challenge.len() == 43 && challenge.bytes().all(plain) => {
-            Ok(challenge.to_owned())
-        }
+        Some(challenge) if is_sha256(challenge) => Ok(challenge.to_owned()),
         _ => Err(Fault(
             ErrorCode::InvalidRequest,
             "code_challenge is missing or no SHA-256",
@@ -82,8 +79,25 @@ pub(super) fn read_challenge(parameters: &Parameters) -> Result<String, Fault> {
     }
 }
 
+// RFC 9449 §10: a SHA-256 thumbprint.
+pub(super) fn read_jkt(parameters: &Parameters) -> Result<Option<String>, Fault> {
+    match parameters.one("dpop_jkt") {
+        None => Ok(None),
+        Some(jkt) if is_sha256(jkt) => Ok(Some(jkt.to_owned())),
+        Some(_) => Err(Fault(
+            ErrorCode::InvalidRequest,
+            "dpop_jkt is no SHA-256 thumbprint",
+        )),
+    }
+}
+
+fn is_sha256(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    text.len() == 43 && text.bytes().all(plain)
+}
+
 // A061: narrowed to what the resource has; refused if nothing is left.
-pub(super) fn read_scopes(
+pub(crate) fn read_scopes(
     parameters: &Parameters,
     resource: &ProtectedResource,
 ) -> Result<ScopeSet, Fault> {

@@ -2,9 +2,11 @@
 
 use ::http::{HeaderValue, StatusCode, header};
 use axum::Router;
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{any, get};
 
+use super::Shared;
 use crate::Issuer;
 
 pub(super) fn router(issuer: &Issuer) -> Router {
@@ -17,6 +19,27 @@ pub(super) fn router(issuer: &Issuer) -> Router {
             let answer = get(move || core::future::ready(document(body.clone())));
             router.route(&path, answer.options(preflight))
         })
+}
+
+/// The key set.
+pub(super) async fn keys(State(shared): State<Shared>) -> Response {
+    document(shared.issuer.key_set().to_string())
+}
+
+/// Says in JSON that there is nothing at any other well-known place, so that no page below
+/// answers there. Once for each host.
+pub fn well_known_fallback() -> Router {
+    let nothing = || async {
+        let headers = [
+            (header::CONTENT_TYPE, "application/json"),
+            (header::CACHE_CONTROL, "no-store"),
+            (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        ];
+        (StatusCode::NOT_FOUND, headers, r#"{"error":"not_found"}"#)
+    };
+    Router::new()
+        .route("/.well-known/", any(nothing))
+        .route("/.well-known/{*name}", any(nothing))
 }
 
 fn document(body: String) -> Response {
@@ -37,7 +60,7 @@ fn document(body: String) -> Response {
     response
 }
 
-async fn preflight() -> Response {
+pub(super) async fn preflight() -> Response {
     let headers = [
         (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
         (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, OPTIONS"),

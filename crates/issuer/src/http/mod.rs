@@ -1,8 +1,11 @@
 //! The issuer on axum.
 
+mod address;
+mod device;
 mod form;
 mod metadata;
 mod pages;
+mod registration;
 
 use std::sync::Arc;
 
@@ -12,6 +15,9 @@ use axum::routing::{get, post};
 use claviger_ports::Clock;
 
 use crate::{Issuer, RegistrationMode};
+
+pub use address::ClientAddress;
+pub use metadata::well_known_fallback;
 
 /// No message of any client is longer (A032).
 const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -29,22 +35,40 @@ pub fn router(issuer: &Arc<Issuer>, clock: &Arc<dyn Clock>) -> Router {
         issuer: Arc::clone(issuer),
         clock: Arc::clone(clock),
     };
-    let form =
-        |router: Router<Shared>, name, route| router.route(&issuer.endpoint_path(name), route);
-    let mut router = Router::new();
-    router = form(router, "authorize", get(pages::ask).post(pages::decide));
-    router = form(router, "token", post(form::token).options(form::preflight));
-    router = form(
-        router,
-        "revoke",
-        post(form::revoke).options(form::preflight),
-    );
-    if issuer.settings().registration == RegistrationMode::Open {
-        router = form(
-            router,
-            "register",
-            post(form::register).options(form::preflight),
+    let path = |name| issuer.endpoint_path(name);
+    let mut router = Router::new()
+        .route(&path("authorize"), get(pages::ask).post(pages::decide))
+        .route(&path("device"), get(device::page).post(device::enter))
+        .route(
+            &path("token"),
+            post(form::token).options(form::preflight),
+        )
+        .route(
+            &path("revoke"),
+            post(form::revoke).options(form::preflight),
+        )
+        .route(&path("oauth/par"), post(form::push).options(form::preflight))
+        .route(
+            &path("oauth/device_authorization"),
+            post(form::authorize_device).options(form::preflight),
+        )
+        // Resources are no browsers: nobody else's page asks here.
+        .route(&path("oauth/introspect"), post(form::introspect))
+        .route(
+            &path("oauth/jwks"),
+            get(metadata::keys).options(metadata::preflight),
         );
+    if issuer.settings().registration != RegistrationMode::Off {
+        let own = get(registration::read)
+            .put(registration::update)
+            .delete(registration::delete)
+            .options(registration::preflight);
+        router = router
+            .route(
+                &path("register"),
+                post(registration::register).options(form::preflight),
+            )
+            .route(&path("register/{client_id}"), own);
     }
     router
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))

@@ -7,16 +7,29 @@ use axum::response::{IntoResponse, Response};
 use claviger_crypto::Secret;
 
 use super::Shared;
+use super::address::Address;
 use crate::{
-    Ask, AuthorizeAnswer, DecideAnswer, DecideRequest, Issuer, Page, PageProblem, Redirect,
-    problem_page,
+    Ask, AuthorizeAnswer, AuthorizeRequest, DecideAnswer, DecideRequest, FormAction, Issuer, Page,
+    PageProblem, Redirect, done_page, problem_page,
 };
 
-pub(super) async fn ask(State(shared): State<Shared>, RawQuery(query): RawQuery) -> Response {
-    let query = query.unwrap_or_default();
-    match shared.issuer.authorize(&query, shared.clock.now()).await {
+pub(super) async fn ask(
+    State(shared): State<Shared>,
+    Address(address): Address,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let request = AuthorizeRequest {
+        query: query.as_deref().unwrap_or_default(),
+        cookies: cookies(&headers),
+        fetch_site: fetch_site(&headers),
+        address,
+    };
+    match shared.issuer.authorize(&request, shared.clock.now()).await {
         AuthorizeAnswer::Ask(ask) => question(&shared.issuer, &ask),
-        AuthorizeAnswer::Redirect(redirect) => see_other(&redirect),
+        AuthorizeAnswer::Redirect(redirect) | AuthorizeAnswer::SignIn(redirect) => {
+            see_other(&redirect)
+        }
         AuthorizeAnswer::Problem(problem) => sorry(problem),
     }
 }
@@ -29,37 +42,47 @@ pub(super) async fn decide(
     let request = DecideRequest {
         body: &body,
         cookies: cookies(&headers),
-        fetch_site: headers
-            .get("sec-fetch-site")
-            .map(|value| value.to_str().unwrap_or_default()),
+        fetch_site: fetch_site(&headers),
     };
     match shared.issuer.decide(&request, shared.clock.now()).await {
         DecideAnswer::Redirect {
             redirect,
             cookie_name,
+        } => without_cookie(see_other(&redirect), &shared.issuer, &cookie_name),
+        DecideAnswer::Done {
+            is_approved,
+            cookie_name,
         } => {
-            let mut response = see_other(&redirect);
-            let gone = cookie(&shared.issuer, &cookie_name, &Secret::new(""), 0);
-            append(&mut response, header::SET_COOKIE, &gone);
-            response
+            let shown = show(StatusCode::OK, done_page(is_approved), FormAction::Nowhere);
+            without_cookie(shown, &shared.issuer, &cookie_name)
         }
         DecideAnswer::Problem(problem) => sorry(problem),
     }
 }
 
-fn question(issuer: &Issuer, ask: &Ask) -> Response {
+fn without_cookie(mut response: Response, issuer: &Issuer, name: &str) -> Response {
+    let gone = cookie(issuer, name, &Secret::new(""), 0);
+    append(&mut response, header::SET_COOKIE, &gone);
+    response
+}
+
+pub(super) fn question(issuer: &Issuer, ask: &Ask) -> Response {
     let page = issuer.approve().page(&ask.request, &ask.form);
-    let mut response = show(StatusCode::OK, page, Some(&ask.form_action));
+    let leads_to = ask
+        .form_action
+        .as_deref()
+        .map_or(FormAction::Us, FormAction::Beyond);
+    let mut response = show(StatusCode::OK, page, leads_to);
     let bound = cookie(issuer, &ask.cookie_name, &ask.cookie, ask.ttl_s);
     append(&mut response, header::SET_COOKIE, &bound);
     response
 }
 
-fn sorry(problem: PageProblem) -> Response {
-    show(problem.status(), problem_page(problem), None)
+pub(super) fn sorry(problem: PageProblem) -> Response {
+    show(problem.status(), problem_page(problem), FormAction::Nowhere)
 }
 
-fn show(status: StatusCode, page: Page, form_action: Option<&str>) -> Response {
+pub(super) fn show(status: StatusCode, page: Page, form_action: FormAction<'_>) -> Response {
     let policy = page.content_security_policy(form_action);
     let mut response = (status, page.html).into_response();
     append(&mut response, header::CONTENT_SECURITY_POLICY, &policy);
@@ -71,7 +94,7 @@ fn show(status: StatusCode, page: Page, form_action: Option<&str>) -> Response {
 }
 
 // RFC 9700 §4.12: 303, so that no browser posts the form on (A066).
-fn see_other(redirect: &Redirect) -> Response {
+pub(super) fn see_other(redirect: &Redirect) -> Response {
     let mut response = StatusCode::SEE_OTHER.into_response();
     append(
         &mut response,
@@ -109,7 +132,12 @@ fn cookie(issuer: &Issuer, name: &str, value: &Secret, ttl_s: u32) -> String {
     )
 }
 
-fn cookies(headers: &HeaderMap) -> Vec<(&str, Secret)> {
+pub(super) fn fetch_site(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get("sec-fetch-site")?;
+    Some(value.to_str().unwrap_or_default())
+}
+
+pub(super) fn cookies(headers: &HeaderMap) -> Vec<(&str, Secret)> {
     headers
         .get_all(header::COOKIE)
         .iter()

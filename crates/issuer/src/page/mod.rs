@@ -19,10 +19,25 @@ pub struct Page {
     pub style: &'static str,
 }
 
+/// Where a page's form may lead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FormAction<'a> {
+    /// To us, and by the redirect after it to this origin or scheme.
+    Beyond(&'a str),
+    /// There is no form.
+    Nowhere,
+    /// To us.
+    Us,
+}
+
 /// What is wrong with a visit. Shown on our own page, never redirected anywhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PageProblem {
+    /// The client's metadata document is not one we may take.
+    DocumentInvalid,
+    /// The client's metadata document could not be fetched.
+    DocumentUnreachable,
     /// The form did not come from the page we showed to this browser.
     NotThisBrowser,
     /// The redirect URI is missing or not one of the client's.
@@ -33,6 +48,8 @@ pub enum PageProblem {
     Stale,
     /// Too much of everything.
     TooLong,
+    /// Too many visits from there.
+    TooMany,
     /// The store does not answer.
     Unavailable,
     /// No such client.
@@ -45,11 +62,12 @@ impl Page {
     // A059, A067: nobody frames the page, nothing is loaded, nothing leaks by referrer. The form
     // may go to us, and the redirect that answers it to the client.
     /// The content security policy under which it is shown.
-    pub fn content_security_policy(&self, form_action: Option<&str>) -> String {
+    pub fn content_security_policy(&self, form_action: FormAction<'_>) -> String {
         let hash = base64_encode(&sha256(self.style.as_bytes()));
         let form_action = match form_action {
-            Some(target) => format!("'self' {target}"),
-            None => "'none'".to_owned(),
+            FormAction::Beyond(target) => format!("'self' {target}"),
+            FormAction::Nowhere => "'none'".to_owned(),
+            FormAction::Us => "'self'".to_owned(),
         };
         format!(
             "default-src 'none'; style-src 'sha256-{hash}'; form-action {form_action}; \
@@ -65,6 +83,8 @@ impl PageProblem {
     pub const fn status(self) -> StatusCode {
         match self {
             Self::NotThisBrowser => StatusCode::FORBIDDEN,
+            Self::DocumentUnreachable => StatusCode::BAD_GATEWAY,
+            Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_REQUEST,
         }
@@ -73,6 +93,14 @@ impl PageProblem {
     /// What happened and what to do, for a person.
     pub const fn text(self) -> (&'static str, &'static str) {
         match self {
+            Self::DocumentInvalid => (
+                "The program's description of itself is not one we can take.",
+                "Nothing was granted. Tell its makers.",
+            ),
+            Self::DocumentUnreachable => (
+                "The program's description of itself cannot be read at the moment.",
+                "Nothing was granted. Try again in a little while.",
+            ),
             Self::NotThisBrowser => (
                 "This answer did not come from the page we showed you.",
                 "Start the sign-in again from the program that sent you here, and keep to one browser.",
@@ -92,6 +120,10 @@ impl PageProblem {
             Self::TooLong => (
                 "The request is too long.",
                 "Nothing was granted. Start the sign-in again.",
+            ),
+            Self::TooMany => (
+                "Too many attempts came from your network.",
+                "Try again in a minute.",
             ),
             Self::Unavailable => (
                 "We cannot answer at the moment.",
@@ -125,10 +157,19 @@ pub fn consent_page(request: &ConsentRequest, form: &ConsentForm) -> Page {
     } else {
         ""
     };
+    let known_by = request
+        .client_host
+        .as_deref()
+        .map_or_else(String::new, |host| {
+            format!(
+                "<dt>is published at</dt><dd><code>{}</code></dd>",
+                escape(host)
+            )
+        });
     let main = format!(
         "<h1>Let <em>{name}</em> in?</h1>\
          <p class=\"mark\">It calls itself so; nobody has verified the name.</p>\
-         <dl><dt>wants to use</dt><dd><code>{resource}</code></dd>\
+         <dl>{known_by}<dt>wants to use</dt><dd><code>{resource}</code></dd>\
          <dt>may then</dt><dd><ul>{scopes}</ul></dd>\
          <dt>answer goes to</dt><dd><code>{host}</code></dd>\
          <dt>lasts</dt><dd>{lasts}, or until you revoke it</dd></dl>{warning}\
@@ -155,6 +196,42 @@ pub fn problem_page(problem: PageProblem) -> Page {
         "This sign-in cannot go on",
         &format!("<h1>This sign-in cannot go on</h1><p>{what}</p><p>{then}</p>"),
     )
+}
+
+/// The page where a person types the code of a device.
+pub fn device_code_page(action: &str, is_retry: bool) -> Page {
+    let retry = if is_retry {
+        "<p class=\"warn\">That code is not good, or not good any more. Look at the device again.</p>"
+    } else {
+        ""
+    };
+    let main = format!(
+        "<h1>Connect a device</h1>\
+         <p class=\"mark\">Type the code that the device in front of you shows. If somebody sent \
+         you a code, stop here: they would get in as you.</p>{retry}\
+         <form method=\"post\" action=\"{action}\">\
+         <input name=\"user_code\" aria-label=\"Code\" autocomplete=\"off\" \
+         autocapitalize=\"characters\" spellcheck=\"false\" maxlength=\"16\" required autofocus>\
+         <button class=\"yes\">Go on</button></form>",
+        action = escape(action),
+    );
+    frame("Connect a device", &main)
+}
+
+/// The page after an answer that a device waits for.
+pub fn done_page(is_approved: bool) -> Page {
+    let (what, then) = if is_approved {
+        (
+            "The device is let in.",
+            "You may close this page and go back to it.",
+        )
+    } else {
+        (
+            "The device is not let in.",
+            "Nothing was granted. You may close this page.",
+        )
+    };
+    frame(what, &format!("<h1>{what}</h1><p>{then}</p>"))
 }
 
 fn frame(title: &str, main: &str) -> Page {
@@ -205,7 +282,9 @@ mod tests {
         ConsentRequest {
             client_id: "c".to_owned(),
             client_name: Some(name.to_owned()),
-            redirect_uri: "http://127.0.0.1:9/cb".to_owned(),
+            redirect_uri: Some("http://127.0.0.1:9/cb".to_owned()),
+            user: None,
+            client_host: None,
             redirect_host: "127.0.0.1".to_owned(),
             is_loopback_only,
             resource: "https://a.example/mcp".to_owned(),
@@ -251,7 +330,7 @@ mod tests {
     #[test]
     fn a059_a067_policy_lets_nothing_in() {
         let page = consent_page(&request("Editor", true), &form());
-        let policy = page.content_security_policy(Some("http://127.0.0.1:9"));
+        let policy = page.content_security_policy(FormAction::Beyond("http://127.0.0.1:9"));
         assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"));
         assert!(policy.contains("form-action 'self' http://127.0.0.1:9;"));
         assert!(policy.contains("frame-ancestors 'none'"));

@@ -135,6 +135,14 @@ impl RedirectUri {
         }
     }
 
+    /// The same without a port, to look up in a list.
+    pub fn host_without_port(&self) -> &str {
+        match self.host().rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+            _ => self.host(),
+        }
+    }
+
     /// Whether it leads to a program on the person's own machine.
     pub fn is_loopback(&self) -> bool {
         Loopback::read(&self.0).is_some()

@@ -1,14 +1,10 @@
 //! The authorization endpoint, before and after the person.
 
 use claviger_crypto::Secret;
-use claviger_model::Timestamp;
 
-use super::fixture::{
-    Fixture, Known, OTHER, REDIRECT, RESOURCE, answer, at, form, query, settings,
-};
+use super::fixture::{Fixture, Known, OTHER, RESOURCE, answer, at, form, query, settings};
 use crate::{
     DecideAnswer, DecideRequest, InvalidSettings, Issuer, IssuerEvent, IssuerSettings, PageProblem,
-    memory::MemoryStore,
 };
 
 #[tokio::test]
@@ -204,7 +200,7 @@ async fn forged(fixture: &Fixture, forged: Forged<'_>) -> PageProblem {
     };
     match fixture.issuer.decide(&request, at(0)).await {
         DecideAnswer::Problem(problem) => problem,
-        DecideAnswer::Redirect { .. } => panic!("a forged form was taken"),
+        _ => panic!("a forged form was taken"),
     }
 }
 
@@ -317,34 +313,6 @@ async fn a073_an_answer_after_ten_minutes_is_too_late() {
     assert!(matches!(late, DecideAnswer::Problem(PageProblem::Stale)));
 }
 
-#[tokio::test]
-async fn a073_abandoned_requests_give_way() {
-    use crate::memory::MemoryLimits;
-    use crate::{IssuerStore, Pending};
-
-    let store = MemoryStore::new(MemoryLimits {
-        clients: 1,
-        pending: 2,
-    });
-    for n in 0..3 {
-        let pending = Pending {
-            id: n.to_string(),
-            client_id: "c".to_owned(),
-            redirect_uri: REDIRECT.to_owned(),
-            state: None,
-            code_challenge: String::new(),
-            resource: RESOURCE.to_owned(),
-            scopes: claviger_wire::ScopeSet::new(),
-            csrf_mac: [0; 32],
-            cookie_mac: [0; 32],
-            expires_at: Timestamp::from_secs(n),
-        };
-        store.insert_pending(pending).await.unwrap();
-    }
-    assert!(store.find_pending("0").await.unwrap().is_none());
-    assert!(store.find_pending("2").await.unwrap().is_some());
-}
-
 #[test]
 fn a15_refuses_to_start_with_unsafe_settings() {
     let fails = |change: fn(&mut IssuerSettings)| {
@@ -368,6 +336,13 @@ fn a15_refuses_to_start_with_unsafe_settings() {
 fn a02_a03_a04_a17_metadata_says_what_is_offered_and_nothing_else() {
     let fixture = Fixture::new();
     let metadata = serde_json::json!(fixture.issuer.metadata());
+    let methods = [
+        "none",
+        "client_secret_basic",
+        "client_secret_post",
+        "private_key_jwt",
+    ];
+    let algorithms = ["EdDSA", "ES256", "ES384", "PS256", "RS256"];
     assert_eq!(
         metadata,
         serde_json::json!({
@@ -376,16 +351,31 @@ fn a02_a03_a04_a17_metadata_says_what_is_offered_and_nothing_else() {
             "token_endpoint": "https://as.example/token",
             "revocation_endpoint": "https://as.example/revoke",
             "registration_endpoint": "https://as.example/register",
+            "introspection_endpoint": "https://as.example/oauth/introspect",
+            "device_authorization_endpoint": "https://as.example/oauth/device_authorization",
+            "pushed_authorization_request_endpoint": "https://as.example/oauth/par",
+            "jwks_uri": "https://as.example/oauth/jwks",
             "scopes_supported": ["read", "write"],
             "response_types_supported": ["code"],
             "response_modes_supported": ["query"],
-            "grant_types_supported": ["authorization_code", "refresh_token"],
-            "token_endpoint_auth_methods_supported":
-                ["none", "client_secret_basic", "client_secret_post"],
-            "revocation_endpoint_auth_methods_supported":
-                ["none", "client_secret_basic", "client_secret_post"],
+            "grant_types_supported": [
+                "authorization_code",
+                "refresh_token",
+                "urn:ietf:params:oauth:grant-type:device_code",
+                "client_credentials",
+            ],
+            "token_endpoint_auth_methods_supported": methods,
+            "token_endpoint_auth_signing_alg_values_supported": algorithms,
+            "revocation_endpoint_auth_methods_supported": methods,
+            "revocation_endpoint_auth_signing_alg_values_supported": algorithms,
+            "introspection_endpoint_auth_methods_supported": methods[1..],
+            "introspection_endpoint_auth_signing_alg_values_supported": algorithms,
+            "dpop_signing_alg_values_supported": algorithms,
             "code_challenge_methods_supported": ["S256"],
             "authorization_response_iss_parameter_supported": true,
+            "client_id_metadata_document_supported": false,
+            "request_parameter_supported": false,
+            "request_uri_parameter_supported": false,
             "protected_resources": [RESOURCE, OTHER],
         })
     );
@@ -406,4 +396,15 @@ fn a02_metadata_stands_at_every_place_of_an_issuer_with_a_path() {
         ]
     );
     assert_eq!(issuer.endpoint_url("token"), "https://as.example/t1/token");
+    let mut at_root = settings();
+    "https://as.example/t1/".clone_into(&mut at_root.issuer);
+    at_root.metadata_at_root = true;
+    let paths = Fixture::with(at_root).issuer.metadata_paths();
+    assert_eq!(
+        paths[4..],
+        [
+            "/.well-known/oauth-authorization-server",
+            "/.well-known/openid-configuration",
+        ]
+    );
 }

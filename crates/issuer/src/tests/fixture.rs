@@ -1,21 +1,23 @@
 //! An issuer with a fixed time, seeded randomness and a person who agrees.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use ::http::{HeaderMap, HeaderValue, header};
 use async_trait::async_trait;
 use claviger_crypto::{MacKey, Secret, base64_encode, pkce_challenge};
-use claviger_model::{TenantId, Timestamp, UserId};
+use claviger_model::{Timestamp, UserId};
 use claviger_testkit::SeededEntropy;
 use claviger_wire::ScopeSet;
 use serde_json::{Value, json};
 
 use crate::memory::MemoryStore;
 use crate::{
-    Approval, Approve, Ask, AuthorizeAnswer, ConsentRequest, DecideAnswer, DecideRequest,
-    EndpointError, FormRequest, Issuer, IssuerDoors, IssuerEvent, IssuerSettings, Observe,
-    PageProblem, ProtectedResource, TokenAnswer,
+    Approval, Approve, Ask, AuthorizeAnswer, AuthorizeRequest, ConsentRequest, DecideAnswer,
+    DecideRequest, EndpointError, FormRequest, Issuer, IssuerDoors, IssuerEvent, IssuerSettings,
+    Observe, PageProblem, ProtectedResource, RateLimit, RegisterRequest, TokenAnswer, Visit,
+    Visitor,
 };
 
 pub(super) const ISSUER: &str = "https://as.example";
@@ -28,17 +30,40 @@ pub(super) fn at(secs: i64) -> Timestamp {
     Timestamp::from_secs(secs)
 }
 
-struct Agrees;
+/// Agrees to everything, until they leave.
+#[derive(Default)]
+pub(super) struct Person {
+    is_gone: AtomicBool,
+    visitor: Mutex<Option<Visitor>>,
+}
+
+impl Person {
+    pub(super) fn is(&self, visitor: Visitor) {
+        *self.visitor.lock().unwrap() = Some(visitor);
+    }
+
+    pub(super) fn leave(&self) {
+        self.is_gone.store(true, Ordering::SeqCst);
+    }
+}
 
 #[async_trait]
-impl Approve for Agrees {
+impl Approve for Person {
     async fn approve(&self, request: &ConsentRequest, _now: Timestamp) -> Approval {
         Approval::Granted {
-            tenant: TenantId::default_tenant(),
             user: UserId::owner(),
             // More than was asked for must not come out.
             scopes: request.scopes.union(&ScopeSet::parse_lossy("root")),
         }
+    }
+
+    async fn visitor(&self, _visit: &Visit<'_>, _now: Timestamp) -> Visitor {
+        let visitor = self.visitor.lock().unwrap().clone();
+        visitor.unwrap_or(Visitor::Anybody)
+    }
+
+    async fn may_go_on(&self, _user: &UserId, _client_id: &str) -> bool {
+        !self.is_gone.load(Ordering::SeqCst)
     }
 }
 
@@ -61,6 +86,8 @@ impl Heard {
 pub(super) struct Fixture {
     pub(super) issuer: Arc<Issuer>,
     pub(super) heard: Arc<Heard>,
+    pub(super) store: Arc<MemoryStore>,
+    pub(super) person: Arc<Person>,
 }
 
 /// A client as it knows itself.
@@ -76,6 +103,10 @@ pub(super) fn settings() -> IssuerSettings {
         scopes_default: ScopeSet::parse_lossy("read"),
     };
     let mut settings = IssuerSettings::new(ISSUER, resource(RESOURCE));
+    // The limits have tests of their own.
+    let unlimited = RateLimit::per_minute(u32::MAX);
+    settings.limits.register_total = unlimited;
+    settings.limits.token_of_client = unlimited;
     settings.resources.push(resource(OTHER));
     settings
 }
@@ -86,23 +117,37 @@ impl Fixture {
     }
 
     pub(super) fn with(settings: IssuerSettings) -> Self {
+        Self::build(settings, |issuer| issuer)
+    }
+
+    pub(super) fn build(settings: IssuerSettings, more: impl FnOnce(Issuer) -> Issuer) -> Self {
         let heard = Arc::new(Heard::default());
+        let store = Arc::new(MemoryStore::default());
+        let person = Arc::new(Person::default());
         let doors = IssuerDoors {
-            store: Arc::new(MemoryStore::default()),
+            store: Arc::<MemoryStore>::clone(&store),
             entropy: Arc::new(SeededEntropy::new(7)),
-            approve: Arc::new(Agrees),
+            approve: Arc::<Person>::clone(&person),
             observe: Arc::<Heard>::clone(&heard),
         };
         let issuer = Issuer::new(settings, doors, MacKey::new([9; 32])).unwrap();
         Self {
-            issuer: Arc::new(issuer),
+            issuer: Arc::new(more(issuer)),
             heard,
+            store,
+            person,
         }
     }
 
     pub(super) async fn register(&self, metadata: Value) -> Result<Value, EndpointError> {
         let body = metadata.to_string();
-        let registered = self.issuer.register(body.as_bytes(), at(0)).await?;
+        let headers = HeaderMap::new();
+        let request = RegisterRequest {
+            headers: &headers,
+            body: body.as_bytes(),
+            address: None,
+        };
+        let registered = self.issuer.register(&request, at(0)).await?;
         Ok(registered.body())
     }
 
@@ -119,8 +164,18 @@ impl Fixture {
         }
     }
 
+    pub(super) async fn visit(&self, query: &str) -> AuthorizeAnswer {
+        let request = AuthorizeRequest {
+            query,
+            cookies: Vec::new(),
+            fetch_site: None,
+            address: None,
+        };
+        self.issuer.authorize(&request, at(0)).await
+    }
+
     pub(super) async fn ask(&self, query: &str) -> Box<Ask> {
-        match self.issuer.authorize(query, at(0)).await {
+        match self.visit(query).await {
             AuthorizeAnswer::Ask(ask) => ask,
             other => panic!("not asked: {other:?}"),
         }
@@ -128,20 +183,24 @@ impl Fixture {
 
     /// The error at the redirect URI.
     pub(super) async fn refused(&self, query: &str) -> BTreeMap<String, String> {
-        match self.issuer.authorize(query, at(0)).await {
+        match self.visit(query).await {
             AuthorizeAnswer::Redirect(redirect) => answer(redirect.location().expose()),
             other => panic!("not redirected: {other:?}"),
         }
     }
 
     pub(super) async fn problem(&self, query: &str) -> PageProblem {
-        match self.issuer.authorize(query, at(0)).await {
+        match self.visit(query).await {
             AuthorizeAnswer::Problem(problem) => problem,
             other => panic!("no problem: {other:?}"),
         }
     }
 
     pub(super) async fn decide(&self, ask: &Ask, decision: &str) -> DecideAnswer {
+        self.decide_at(ask, decision, 0).await
+    }
+
+    pub(super) async fn decide_at(&self, ask: &Ask, decision: &str, now: i64) -> DecideAnswer {
         let body = form(&[
             ("pending_id", &ask.form.pending_id),
             ("csrf", ask.form.csrf.expose()),
@@ -152,16 +211,20 @@ impl Fixture {
             cookies: vec![(&ask.cookie_name, ask.cookie.clone())],
             fetch_site: Some("same-origin"),
         };
-        self.issuer.decide(&request, at(0)).await
+        self.issuer.decide(&request, at(now)).await
     }
 
     pub(super) async fn code(&self, client: &Known) -> String {
-        let ask = self.ask(&query(client, &[])).await;
+        self.code_for(client, &[]).await
+    }
+
+    pub(super) async fn code_for(&self, client: &Known, more: &[(&str, &str)]) -> String {
+        let ask = self.ask(&query(client, more)).await;
         match self.decide(&ask, "approve").await {
             DecideAnswer::Redirect { redirect, .. } => {
                 answer(redirect.location().expose())["code"].clone()
             }
-            DecideAnswer::Problem(problem) => panic!("no code: {problem:?}"),
+            other => panic!("no code: {other:?}"),
         }
     }
 
@@ -176,6 +239,7 @@ impl Fixture {
             headers,
             query: None,
             body: body.as_bytes(),
+            address: None,
         };
         self.issuer.token(&request, at(now)).await
     }
@@ -236,6 +300,7 @@ impl Fixture {
             headers: &form_headers(),
             query: None,
             body: body.as_bytes(),
+            address: None,
         };
         self.issuer.revoke(&request, at(1)).await
     }

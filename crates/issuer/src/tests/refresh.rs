@@ -19,22 +19,6 @@ async fn a18_each_refresh_replaces_the_token() {
 }
 
 #[tokio::test]
-async fn a109_a_spent_token_ends_the_family() {
-    let fixture = Fixture::new();
-    let (client, tokens) = fixture.signed_in().await;
-    let first = tokens.refresh_token().unwrap();
-    let second = fixture.refresh(&client, first, &[], 1).await.unwrap();
-    let error = fixture.refresh(&client, first, &[], 2).await.unwrap_err();
-    assert_eq!(error.code(), ErrorCode::InvalidGrant);
-    let successor = second.refresh_token().unwrap();
-    assert!(fixture.refresh(&client, successor, &[], 3).await.is_err());
-    for access in [tokens.access_token(), second.access_token()] {
-        assert!(!fixture.is_live(access, 3).await);
-    }
-    assert_eq!(fixture.heard.count(IssuerEvent::RefreshReused), 1);
-}
-
-#[tokio::test]
 async fn a115_a_stranger_with_the_token_ends_the_family() {
     let fixture = Fixture::new();
     let (client, tokens) = fixture.signed_in().await;

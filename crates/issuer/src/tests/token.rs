@@ -1,5 +1,7 @@
 //! Redeeming codes, verifying and revoking what came of them.
 
+use std::sync::Arc;
+
 use ::http::{HeaderMap, HeaderValue, header};
 
 use super::fixture::{Fixture, OTHER, REDIRECT, RESOURCE, VERIFIER, at, form, form_headers, query};
@@ -69,6 +71,28 @@ async fn of_many_redemptions_one_lives_at_most() {
     }
     assert_eq!(given.len(), 1);
     assert!(!fixture.is_live(given[0].access_token(), 1).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a094_of_many_redemptions_at_once_at_most_one_family_lives() {
+    let fixture = Arc::new(Fixture::new());
+    let client = Arc::new(fixture.client("none").await);
+    for round in 0..1_000 {
+        let code = Arc::new(fixture.code(&client).await);
+        let many = if round == 0 { 100 } else { 4 };
+        let mut running = tokio::task::JoinSet::new();
+        for _ in 0..many {
+            let (fixture, client) = (Arc::clone(&fixture), Arc::clone(&client));
+            let code = Arc::clone(&code);
+            running.spawn(async move { fixture.redeem(&client, &code, 0).await.ok() });
+        }
+        let given: Vec<_> = running.join_all().await.into_iter().flatten().collect();
+        assert!(given.len() <= 1, "{} families", given.len());
+        // Somebody else had the code, so what it gave is over.
+        for tokens in given {
+            assert!(!fixture.is_live(tokens.access_token(), 1).await);
+        }
+    }
 }
 
 #[tokio::test]
@@ -218,6 +242,7 @@ async fn a100_a101_a102_the_form_is_read_strictly() {
             headers: &headers,
             query,
             body: body.as_bytes(),
+            address: None,
         };
         let error = fixture.issuer.token(&request, at(0)).await.unwrap_err();
         assert_eq!(error.code(), ErrorCode::InvalidRequest);
@@ -228,6 +253,7 @@ async fn a100_a101_a102_the_form_is_read_strictly() {
         headers: &headers,
         query: Some(""),
         body: body.as_bytes(),
+        address: None,
     };
     assert!(fixture.issuer.token(&request, at(0)).await.is_ok());
 }
@@ -238,7 +264,7 @@ async fn a036_other_grant_types_are_not_offered() {
     let client = fixture.client("none").await;
     for (grant, expected) in [
         ("password", ErrorCode::UnsupportedGrantType),
-        ("client_credentials", ErrorCode::UnsupportedGrantType),
+        ("client_credentials", ErrorCode::UnauthorizedClient),
         ("", ErrorCode::InvalidRequest),
     ] {
         let fields = [("grant_type", grant), ("client_id", &client.id)];
@@ -288,6 +314,19 @@ async fn a136_a_strangers_or_unknown_token_is_left_alone_and_answered_alike() {
     assert!(fixture.refresh(&client, refresh, &[], 2).await.is_ok());
     let error = fixture.revoke(&client, &[]).await.unwrap_err();
     assert_eq!(error.code(), ErrorCode::InvalidRequest);
+}
+
+#[tokio::test]
+async fn r6_a118_everything_a_user_granted_ends_at_once() {
+    let fixture = Fixture::new();
+    let (client, tokens) = fixture.signed_in().await;
+    let code = fixture.code(&client).await;
+    let owner = claviger_model::UserId::owner();
+    fixture.issuer.revoke_user(&owner, at(1)).await.unwrap();
+    assert!(!fixture.is_live(tokens.access_token(), 1).await);
+    let refresh = tokens.refresh_token().unwrap();
+    assert!(fixture.refresh(&client, refresh, &[], 1).await.is_err());
+    assert!(fixture.redeem(&client, &code, 1).await.is_err());
 }
 
 #[tokio::test]

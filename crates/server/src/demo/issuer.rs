@@ -9,9 +9,9 @@ use claviger_guard::{Access, Verified, Verify, VerifyError};
 use claviger_issuer::memory::MemoryStore;
 use claviger_issuer::{
     Approval, Approve, ConsentRequest, InvalidSettings, Issuer, IssuerDoors, IssuerSettings,
-    Observe, ProtectedResource, Rotation, VerifyIssuedError,
+    Observe, ProtectedResource, RefreshGrace, Rotation, VerifyIssuedError,
 };
-use claviger_model::{TenantId, Timestamp, UserId};
+use claviger_model::{Timestamp, UserId};
 use claviger_ports::Entropy;
 use claviger_wire::ScopeSet;
 
@@ -42,6 +42,8 @@ pub(super) fn issuer(
         } else {
             Rotation::PublicClients
         },
+        // Whoever refreshes twice is to be seen.
+        refresh_grace: RefreshGrace::NONE,
         ..IssuerSettings::new(origin, protected)
     };
     let mac_key = MacKey::new(entropy.key_bytes());
@@ -63,7 +65,6 @@ impl Approve for Alice {
     async fn approve(&self, request: &ConsentRequest, _now: Timestamp) -> Approval {
         match UserId::parse(PERSON) {
             Ok(user) => Approval::Granted {
-                tenant: TenantId::default_tenant(),
                 user,
                 scopes: request.scopes.clone(),
             },
