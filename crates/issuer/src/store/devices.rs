@@ -70,7 +70,7 @@ pub enum PollRefused {
 /// Rows of devices.
 #[async_trait]
 pub trait DeviceRows: Send + Sync + 'static {
-    /// Adds a device; surplus ones give way, the oldest first. `false` if a live one has the same
+    /// Adds a device; surplus ones give way, the oldest first. `false` if another one has the same
     /// user code.
     async fn insert_device(&self, device: DeviceRow) -> Result<bool, IssuerStoreError>;
 

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use ::http::Method;
+use claviger_crypto::{SigningAlgorithm, SigningKey};
 use claviger_model::{Timestamp, UserId};
 use claviger_ports::FetchError;
 use claviger_testkit::{ScriptedFetch, json_answer, text_answer};
 use serde_json::{Value, json};
 
-use super::fixture::{Fixture, Known, REDIRECT, at, form_headers, query, settings};
+use super::fixture::{Fixture, Known, REDIRECT, VERIFIER, at, form_headers, query, settings};
 use crate::{
     AuthorizeAnswer, AuthorizeRequest, DecideAnswer, DocumentSettings, ErrorCode, IssuerSettings,
     PageProblem, RateLimit, Visitor,
@@ -322,4 +323,55 @@ async fn an_operator_says_whose_documents_are_taken() {
         problem(&Fixture::new(), URL).await,
         PageProblem::UnknownClient
     );
+}
+
+#[tokio::test]
+async fn a_08_a103_a_document_may_bring_the_key_its_client_proves_itself_by() {
+    let (fixture, fetch) = fixture();
+    let new_key = || {
+        let pem = SigningKey::generate_pem(SigningAlgorithm::Es256).unwrap();
+        SigningKey::from_pem(&pem).unwrap()
+    };
+    let (own, other) = (new_key(), new_key());
+    let mut document = document();
+    document["token_endpoint_auth_method"] = json!("private_key_jwt");
+    document["jwks"] = json!({"keys": [own.public_key().unwrap().to_jwk()]});
+    fetch.always(Method::GET, URL, json_answer(200, &document));
+    let code = fixture.code(&client(URL)).await;
+    let assertion = |key: &SigningKey| {
+        let claims = json!({
+            "iss": URL, "sub": URL, "aud": "https://as.example", "exp": 60, "jti": "1",
+        });
+        key.sign_jwt("JWT", &claims).unwrap()
+    };
+    let redeem = async |more: &[(&str, &str)]| {
+        let mut fields = vec![
+            ("grant_type", "authorization_code"),
+            ("code", code.as_str()),
+            ("code_verifier", VERIFIER),
+        ];
+        fields.extend_from_slice(more);
+        fixture.post(&form_headers(), &fields, 0).await
+    };
+    let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+    let (stolen, good) = (assertion(&other), assertion(&own));
+    for wrong in [
+        &[("client_id", URL)][..],
+        &[
+            ("client_assertion_type", kind),
+            ("client_assertion", stolen.expose()),
+        ],
+        &[
+            ("client_assertion_type", "x"),
+            ("client_assertion", good.expose()),
+        ],
+    ] {
+        let error = redeem(wrong).await.unwrap_err();
+        assert_eq!(error.code(), ErrorCode::InvalidClient);
+    }
+    let proven = [
+        ("client_assertion_type", kind),
+        ("client_assertion", good.expose()),
+    ];
+    assert!(redeem(&proven).await.is_ok());
 }
