@@ -45,6 +45,9 @@ pub struct Ended {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ChangeError {
+    /// It is another one by now than the one that was to be changed.
+    #[error("somebody else changed the server meanwhile")]
+    Another,
     /// The server is not there any more.
     #[error("the server was removed meanwhile")]
     Gone,
@@ -75,8 +78,9 @@ pub enum MayEnd<'a> {
 // === impl Broker ===
 
 impl Broker {
-    /// Stores `new` in place of `old`. Where that changes what credentials depend on, they end in
-    /// the same transaction, with the sign-ins under way and the client information.
+    /// Stores `new` in place of `old`, if that is what is stored. Where that changes what
+    /// credentials depend on, they end in the same transaction, with the sign-ins under way and the
+    /// client information.
     pub async fn change_server(
         &self,
         old: &Server,
@@ -92,11 +96,11 @@ impl Broker {
                 let audit = &inner.parts.audit;
                 let note = Note::server(Act::ServerSet, new).by(audit.admin());
                 let (draft, recorded) = audit.change(&old.tenant, note).await?;
-                let is_there = draft.settle(recorded.update_server(new).await)?;
-                return if is_there {
-                    Ok(ServerChange::default())
-                } else {
-                    Err(ChangeError::Gone)
+                return match draft.settle(recorded.update_server(old, new).await) {
+                    Ok(true) => Ok(ServerChange::default()),
+                    Ok(false) => Err(ChangeError::Gone),
+                    Err(StoreError::Conflict) => Err(ChangeError::Another),
+                    Err(error) => Err(error.into()),
                 };
             }
             let (purged, owing) = inner
@@ -107,15 +111,20 @@ impl Broker {
                 .by(audit.admin())
                 .with("ended", purged.len());
             let (draft, recorded) = audit.change(&old.tenant, note).await?;
-            match draft.settle(recorded.purge_server(new, &purged).await) {
+            match draft.settle(recorded.purge_server(old, new, &purged).await) {
                 Ok(true) => {
                     claviger_ports::failpoint_in_task!("revoke.after_end");
                     let ended = inner.purge_done(&old.id, purged, owing);
                     return Ok(ServerChange { settings, ended });
                 }
                 Ok(false) => return Err(ChangeError::Gone),
-                // A refresh or a sign-in came in between: what it stored has to go.
-                Err(StoreError::Conflict) => {}
+                // A refresh or a sign-in came in between: what it stored has to go. Or somebody changed
+                // the server, which is not ours to undo.
+                Err(StoreError::Conflict) => {
+                    if rows.find_server_by_id(&old.id).await?.as_ref() != Some(old) {
+                        return Err(ChangeError::Another);
+                    }
+                }
                 Err(error) => return Err(error.into()),
             }
         }
@@ -241,7 +250,7 @@ impl ChangeError {
     /// Who has to act.
     pub const fn fault(&self) -> Fault {
         match self {
-            Self::Gone | Self::OthersConnected { .. } => Fault::Caller,
+            Self::Another | Self::Gone | Self::OthersConnected { .. } => Fault::Caller,
             Self::Hold { source } => source.fault(),
         }
     }
@@ -249,6 +258,7 @@ impl ChangeError {
     /// A stable word for it.
     pub const fn code(&self) -> &'static str {
         match self {
+            Self::Another => "changed_meanwhile",
             Self::Gone => "unknown_server",
             Self::Hold { .. } => "credential",
             Self::OthersConnected { .. } => "others_connected",

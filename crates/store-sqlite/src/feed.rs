@@ -98,7 +98,7 @@ mod tests {
         let read = store.list_changes(Some(&first.cursor)).await.unwrap();
         assert_eq!((read.is_everything, read.changes.len()), (false, 254));
         // The 256th: it takes the old ones away.
-        rows(&store).update_server(&up).await.unwrap();
+        rows(&store).update_server(&up, &up).await.unwrap();
         for missed in [&begun, &first.cursor] {
             let read = store.list_changes(Some(missed)).await.unwrap();
             assert!(read.is_everything);
@@ -112,7 +112,7 @@ mod tests {
             .await
             .unwrap();
         drop(writer);
-        rows(&store).update_server(&up).await.unwrap();
+        rows(&store).update_server(&up, &up).await.unwrap();
         let last = store.list_changes(Some(&next.cursor)).await.unwrap();
         assert_eq!((last.is_everything, last.changes.len()), (false, 1));
     }

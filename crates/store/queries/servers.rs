@@ -156,6 +156,33 @@ pub(crate) fn row(server: &Server) -> Result<Written, StoreError> {
     })
 }
 
+/// What is written of a server that takes the place of `seen`.
+pub(crate) fn row_in_place_of(seen: &Server, server: &Server) -> Result<Written, StoreError> {
+    if seen.id != server.id || seen.tenant != server.tenant {
+        return Err(StoreError::Failed {
+            source: Another.into(),
+        });
+    }
+    row(server)
+}
+
+/// Whether the server is there; a conflict if it is another one than `seen`. Values are compared
+/// and not columns: a later version may write the same value otherwise.
+pub(crate) fn is_still(
+    tenant: &TenantId,
+    found: Option<ServerRow>,
+    seen: &Server,
+) -> Result<bool, StoreError> {
+    let Some(row) = found else {
+        return Ok(false);
+    };
+    if read(tenant, row)? == *seen {
+        Ok(true)
+    } else {
+        Err(StoreError::Conflict)
+    }
+}
+
 /// What was stored; what does not read is corrupt.
 pub(crate) fn read(tenant: &TenantId, row: ServerRow) -> Result<Server, StoreError> {
     Ok(Server {
@@ -171,3 +198,8 @@ pub(crate) fn read(tenant: &TenantId, row: ServerRow) -> Result<Server, StoreErr
         updated_at: instant(row.updated_at),
     })
 }
+
+/// A server was to take the place of another one.
+#[derive(Debug, thiserror::Error)]
+#[error("a server was written in place of another one")]
+struct Another;

@@ -197,8 +197,9 @@ async fn a085_two_sign_ins_have_verifiers_of_their_own_and_leave_one_grant() {
 #[tokio::test]
 async fn a_server_that_was_switched_off_meanwhile_gets_no_credential() {
     let (installation, node, mut server, query) = started().await;
+    let seen = server.clone();
     server.enabled = false;
-    node.rows().update_server(&server).await.unwrap();
+    node.rows().update_server(&seen, &server).await.unwrap();
     let end = ended(node.complete(&server, &query).await);
     assert_eq!(end.outcome, Outcome::Failed);
     assert_eq!(tokens_asked(&installation), 0);

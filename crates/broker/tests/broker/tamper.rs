@@ -46,16 +46,18 @@ async fn is_refused(node: &Node, server: &Server, user: &UserId) {
 async fn a205_a_repointed_server_opens_nothing() {
     let (installation, node, mut server) = Installation::signed_in().await;
     installation.world.forget();
+    let seen = server.clone();
     server.url = "https://evil.example/mcp".to_owned();
-    node.rows().update_server(&server).await.unwrap();
+    node.rows().update_server(&seen, &server).await.unwrap();
     node.broker.invalidate();
     is_refused(&node, &server, &UserId::owner()).await;
     node.expire();
     is_refused(&node, &server, &UserId::owner()).await;
     assert!(installation.world.requests().is_empty());
     // A path of the same origin is another matter: a rename keeps what is held.
+    let seen = server.clone();
     server.url = "https://linear.example/other".to_owned();
-    node.rows().update_server(&server).await.unwrap();
+    node.rows().update_server(&seen, &server).await.unwrap();
     node.broker.invalidate();
     node.bearer(&server).await;
 }

@@ -6,6 +6,7 @@ use claviger_store::{Change, Purged, Servers, StoreError};
 
 use super::PostgresTenant;
 use crate::db::Db;
+use crate::error::Failure;
 use crate::queries::purges::{self, end_sign_ins, retire_registrations};
 use crate::queries::servers;
 use crate::queries::sign_ins::{ERASED, word};
@@ -50,11 +51,15 @@ impl Servers for PostgresTenant {
         rows.map(|row| servers::read(&self.tenant, row)).collect()
     }
 
-    async fn update_server(&self, server: &Server) -> Result<bool, StoreError> {
+    async fn update_server(&self, seen: &Server, server: &Server) -> Result<bool, StoreError> {
         self.must_own(&server.tenant)?;
         retry(|| async {
+            let row = servers::row_in_place_of(seen, server)?;
             let mut db = self.write().await?;
-            let written = servers::update(&mut db, &self.tenant, servers::row(server)?).await?;
+            if !self.is_still(&mut db, seen).await? {
+                return Ok(false);
+            }
+            let written = servers::update(&mut db, &self.tenant, row).await?;
             self.finish_if(written > 0, db, &self.changed(&server.id))
                 .await
         })
@@ -70,15 +75,20 @@ impl Servers for PostgresTenant {
         .await
     }
 
-    async fn purge_server(&self, server: &Server, purged: &[Purged]) -> Result<bool, StoreError> {
+    async fn purge_server(
+        &self,
+        seen: &Server,
+        server: &Server,
+        purged: &[Purged],
+    ) -> Result<bool, StoreError> {
         self.must_own(&server.tenant)?;
         let cancelled = word(Outcome::Cancelled)?;
         retry(|| async {
             let (tenant, id) = (&self.tenant, &server.id);
-            let row = servers::row(server)?;
+            let row = servers::row_in_place_of(seen, server)?;
             let purged = purges::rows(tenant, id, purged)?;
             let mut db = self.write().await?;
-            if !self.lock(&mut db, id).await? {
+            if !self.is_still(&mut db, seen).await? {
                 return Ok(false);
             }
             servers::update(&mut db, tenant, row).await?;
@@ -114,9 +124,19 @@ impl PostgresTenant {
         [Change::Server(self.tenant.clone(), server.clone())]
     }
 
+    /// Locks a server, and says whether it is there; a conflict if it is another one than `seen` by
+    /// now.
+    async fn is_still(&self, db: &mut Db, seen: &Server) -> Result<bool, Failure> {
+        if !self.lock(db, &seen.id).await? {
+            return Ok(false);
+        }
+        let found = servers::find_by_id(db, &self.tenant, seen.id.as_str()).await?;
+        Ok(servers::is_still(&self.tenant, found, seen)?)
+    }
+
     /// Lets nobody hang anything new on a server until the unit ends, and waits for whoever is about
     /// to; says whether it is there.
-    async fn lock(&self, db: &mut Db, server: &ServerId) -> sqlx::Result<bool> {
+    pub(super) async fn lock(&self, db: &mut Db, server: &ServerId) -> sqlx::Result<bool> {
         let found = sqlx::query("SELECT FROM servers WHERE tenant_id = $1 AND id = $2 FOR UPDATE")
             .bind(self.tenant.as_str())
             .bind(server.as_str())

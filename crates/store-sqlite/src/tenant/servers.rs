@@ -5,9 +5,10 @@ use claviger_model::{Outcome, Server, ServerId, Slug};
 use claviger_store::{Change, Purged, Servers, StoreError};
 
 use super::SqliteTenant;
+use crate::db::Db;
 use crate::error::store_error;
 use crate::queries::purges::{self, end_sign_ins, retire_registrations};
-use crate::queries::servers;
+use crate::queries::servers::{self, Written};
 use crate::queries::sign_ins::{ERASED, word};
 
 #[async_trait]
@@ -53,11 +54,13 @@ impl Servers for SqliteTenant {
             .collect()
     }
 
-    async fn update_server(&self, server: &Server) -> Result<bool, StoreError> {
-        self.must_own(&server.tenant)?;
-        let row = servers::row(server)?;
+    async fn update_server(&self, seen: &Server, server: &Server) -> Result<bool, StoreError> {
+        let row = self.row_in_place_of(seen, server)?;
         self.pool
             .write(|mut db| async move {
+                if !self.is_still(&mut db, seen).await? {
+                    return Ok(false);
+                }
                 let written = servers::update(&mut db, &self.tenant, row)
                     .await
                     .map_err(store_error)?;
@@ -78,19 +81,23 @@ impl Servers for SqliteTenant {
             .await
     }
 
-    async fn purge_server(&self, server: &Server, purged: &[Purged]) -> Result<bool, StoreError> {
-        self.must_own(&server.tenant)?;
-        let row = servers::row(server)?;
+    async fn purge_server(
+        &self,
+        seen: &Server,
+        server: &Server,
+        purged: &[Purged],
+    ) -> Result<bool, StoreError> {
+        let row = self.row_in_place_of(seen, server)?;
         let purged = purges::rows(&self.tenant, &server.id, purged)?;
         let cancelled = word(Outcome::Cancelled)?;
         self.pool
             .write(|mut db| async move {
-                let written = servers::update(&mut db, &self.tenant, row)
-                    .await
-                    .map_err(store_error)?;
-                if written == 0 {
+                if !self.is_still(&mut db, seen).await? {
                     return Ok(false);
                 }
+                servers::update(&mut db, &self.tenant, row)
+                    .await
+                    .map_err(store_error)?;
                 let is_whole = purges::end(&mut db, &self.tenant, &server.id, purged, true)
                     .await
                     .map_err(store_error)?;
@@ -138,5 +145,19 @@ impl Servers for SqliteTenant {
 impl SqliteTenant {
     fn changed(&self, server: &ServerId) -> [Change; 1] {
         [Change::Server(self.tenant.clone(), server.clone())]
+    }
+
+    /// What is written of a server that takes the place of `seen`.
+    fn row_in_place_of(&self, seen: &Server, server: &Server) -> Result<Written, StoreError> {
+        self.must_own(&server.tenant)?;
+        servers::row_in_place_of(seen, server)
+    }
+
+    /// Whether the server is there; a conflict if it is another one than `seen` by now.
+    async fn is_still(&self, db: &mut Db, seen: &Server) -> Result<bool, StoreError> {
+        let found = servers::find_by_id(db, &self.tenant, seen.id.as_str())
+            .await
+            .map_err(store_error)?;
+        servers::is_still(&self.tenant, found, seen)
     }
 }

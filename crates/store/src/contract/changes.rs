@@ -48,9 +48,10 @@ pub async fn tells_every_change_once(store: &dyn Store) {
     rows.insert_server(&up).await.unwrap();
     assert_eq!(reader.next().await, of_server);
     assert_eq!(reader.next().await, []);
-    rows.update_server(&up).await.unwrap();
+    rows.update_server(&up, &up).await.unwrap();
     assert_eq!(reader.next().await, of_server);
-    rows.update_server(&server("t1", "absent")).await.unwrap();
+    let absent = server("t1", "absent");
+    rows.update_server(&absent, &absent).await.unwrap();
     assert_eq!(reader.next().await, []);
     rows.update_connection(&standing).await.unwrap();
     assert_eq!(reader.next().await, []);
@@ -101,7 +102,7 @@ pub async fn tells_what_ends_and_begins_together(store: &dyn Store) {
     let told = reader.next().await;
     assert_eq!(told, [Change::Credential(key, None)]);
     let purged: [Purged; 0] = [];
-    rows.purge_server(&up, &purged).await.unwrap();
+    rows.purge_server(&up, &up, &purged).await.unwrap();
     rows.surrender_server(&up.id, &purged).await.unwrap();
     let told = reader.next().await;
     assert_eq!(told, [of_server[0].clone(), of_server[0].clone()]);
@@ -246,7 +247,7 @@ pub async fn tells_many_changes(store: &dyn Store) {
     let up = server("t1", "up");
     rows.insert_server(&up).await.unwrap();
     for _ in 0..300 {
-        rows.update_server(&up).await.unwrap();
+        rows.update_server(&up, &up).await.unwrap();
     }
     let read = store.list_changes(Some(&first)).await.unwrap();
     assert!(!read.is_everything);

@@ -48,6 +48,10 @@ async fn fill(store: &dyn Store) -> Server {
     changed
 }
 
+fn seen() -> Server {
+    server("t1", "linear")
+}
+
 async fn assert_untouched(rows: &dyn TenantStore) {
     let linear = server("t1", "linear");
     let found = rows.find_server_by_id(&linear.id).await.unwrap();
@@ -72,7 +76,7 @@ pub async fn g6_new_settings_end_what_the_old_ones_obtained(store: &dyn Store) {
     let rows = rows(store);
     let [one, other] = keys();
     let all = [purged(&one, b"a", Some("o1")), purged(&other, b"b", None)];
-    assert!(rows.purge_server(&changed, &all).await.unwrap());
+    assert!(rows.purge_server(&seen(), &changed, &all).await.unwrap());
     let found = rows.find_server_by_id(&changed.id).await.unwrap();
     assert_eq!(found.as_ref(), Some(&changed));
     assert_eq!(rows.list_credentials(&changed.id).await.unwrap(), []);
@@ -115,13 +119,17 @@ pub async fn a_purge_that_misses_one_changes_nothing(store: &dyn Store) {
             purged(&gone, b"c", None),
         ],
     ] {
-        let refused = rows.purge_server(&changed, &wrong).await;
+        let refused = rows.purge_server(&seen(), &changed, &wrong).await;
         assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
         let refused = rows.surrender_server(&changed.id, &wrong).await;
         assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
     }
     let elsewhere = [purged(&key("notion"), b"c", None)];
-    assert!(rows.purge_server(&changed, &elsewhere).await.is_err());
+    assert!(
+        rows.purge_server(&seen(), &changed, &elsewhere)
+            .await
+            .is_err()
+    );
     assert!(
         rows.surrender_server(&changed.id, &elsewhere)
             .await
@@ -129,7 +137,7 @@ pub async fn a_purge_that_misses_one_changes_nothing(store: &dyn Store) {
     );
     assert_untouched(&*rows).await;
     let absent = server("t1", "absent");
-    assert!(!rows.purge_server(&absent, &[]).await.unwrap());
+    assert!(!rows.purge_server(&absent, &absent, &[]).await.unwrap());
     assert!(!rows.surrender_server(&absent.id, &[]).await.unwrap());
 }
 
@@ -171,7 +179,7 @@ pub async fn i30_a_purge_loses_no_rotation(store: &dyn Store) {
         connection(&added, Standing::Connected),
     );
     let (purge, rotation, signed_in) = join3(
-        rows.purge_server(&changed, &all),
+        rows.purge_server(&seen(), &changed, &all),
         rows.rotate_credential(b"a", &rotated, &standing),
         rows.replace_credential(&fresh, &connected),
     )
@@ -209,7 +217,9 @@ pub async fn one_of_many_purges_wins(store: &dyn Store) {
             ]
         })
         .collect();
-    let done = join_all(tries.iter().map(|all| rows.purge_server(&changed, all))).await;
+    let before = seen();
+    let purge = |all| rows.purge_server(&before, &changed, all);
+    let done = join_all(tries.iter().map(|all| purge(all))).await;
     let won = done.iter().filter(|done| matches!(done, Ok(true))).count();
     let told = done
         .iter()
@@ -222,7 +232,7 @@ pub async fn one_of_many_purges_wins(store: &dyn Store) {
 pub async fn a213_purges_nothing_of_another(store: &dyn Store) {
     let changed = fill(store).await;
     let other = store.tenant(&tenant("t2"));
-    assert!(other.purge_server(&changed, &[]).await.is_err());
+    assert!(other.purge_server(&seen(), &changed, &[]).await.is_err());
     assert!(!other.surrender_server(&changed.id, &[]).await.unwrap());
     insert_servers(store, "t2").await;
     let [one, two] = keys();

@@ -60,7 +60,7 @@ pub async fn every_write_records_itself_once(store: &dyn Store) {
     let (key, up) = (key("up"), server("t1", "up"));
     let standing = connection(&key, Standing::Connected);
     with.next().insert_server(&up).await.unwrap();
-    assert!(with.next().update_server(&up).await.unwrap());
+    assert!(with.next().update_server(&up, &up).await.unwrap());
     with.next().update_connection(&standing).await.unwrap();
     let held = credential(&key, b"a");
     with.next()
@@ -140,7 +140,7 @@ pub async fn every_other_write_records_itself_too(store: &dyn Store) {
     assert_eq!(with.next().sweep(at(900), at(900)).await.unwrap(), 0);
     with.give_back();
     let up = server("t1", "linear");
-    assert!(with.next().purge_server(&up, &[]).await.unwrap());
+    assert!(with.next().purge_server(&up, &up, &[]).await.unwrap());
     assert!(with.next().surrender_server(&up.id, &[]).await.unwrap());
     assert!(!with.next().surrender_server(&up.id, &[]).await.unwrap());
     with.give_back();

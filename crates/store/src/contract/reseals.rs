@@ -160,7 +160,8 @@ pub async fn i30_never_overwrites_a_rotation(store: &dyn Store) {
     assert_eq!(found, Some(rotated));
 
     let changed = sealed_server("up", &[record(2, b"other")]);
-    rows.update_server(&changed).await.unwrap();
+    let seen = rows.find_server_by_id(&changed.id).await.unwrap().unwrap();
+    rows.update_server(&seen, &changed).await.unwrap();
     assert!(!rows.reseal(settings, &with(settings, 2)).await.unwrap());
     let found = rows.find_server_by_id(&changed.id).await.unwrap();
     assert_eq!(found, Some(changed));
@@ -240,12 +241,13 @@ pub async fn a208_a_server_hangs_on_its_oldest_setting(store: &dyn Store) {
         (None, None, [0, 0]),
     ] {
         let sealed = |generation: u32| base64_encode(&record(generation, b""));
+        let seen = up.clone();
         up.auth = Auth::Oauth(Box::new(OauthSettings {
             sealed_client_secret: secret.map(sealed),
             sealed_private_key: key.map(sealed),
             ..OauthSettings::default()
         }));
-        assert!(rows.update_server(&up).await.unwrap());
+        assert!(rows.update_server(&seen, &up).await.unwrap());
         let counted = [
             rows.count_sealed_before(2).await.unwrap(),
             rows.count_sealed_before(3).await.unwrap(),

@@ -1,8 +1,9 @@
 //! What the catalogue promises.
 
 use claviger_model::{
-    Auth, Grant, HeaderTemplate, OauthSettings, ServerId, SignInId, Slug, Standing,
+    Auth, Grant, HeaderTemplate, OauthSettings, Server, ServerId, SignInId, Slug, Standing,
 };
+use futures_util::future::join_all;
 
 use super::fixtures::{
     at, connection, credential, insert_servers, key, registration, rows, server, sign_in,
@@ -80,7 +81,7 @@ pub async fn refuses_a_taken_slug(store: &dyn Store) {
     rows.insert_server(&server("t1", "notion")).await.unwrap();
     let mut renamed = server("t1", "notion");
     renamed.slug = first.slug.clone();
-    let refused = rows.update_server(&renamed).await;
+    let refused = rows.update_server(&server("t1", "notion"), &renamed).await;
     assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
     assert_eq!(
         rows.list_servers().await.unwrap(),
@@ -92,7 +93,8 @@ pub async fn refuses_a_taken_slug(store: &dyn Store) {
 pub async fn updates_only_what_is_there(store: &dyn Store) {
     let rows = rows(store);
     let mut changed = server("t1", "linear");
-    assert!(!rows.update_server(&changed).await.unwrap());
+    let seen = changed.clone();
+    assert!(!rows.update_server(&seen, &changed).await.unwrap());
     assert_eq!(rows.list_servers().await.unwrap(), []);
     rows.insert_server(&changed).await.unwrap();
     changed.slug = Slug::parse("renamed").unwrap();
@@ -102,8 +104,56 @@ pub async fn updates_only_what_is_there(store: &dyn Store) {
     changed.allow_private = false;
     changed.enabled = true;
     changed.updated_at = at(9);
-    assert!(rows.update_server(&changed).await.unwrap());
+    assert!(rows.update_server(&seen, &changed).await.unwrap());
     assert_eq!(rows.list_servers().await.unwrap(), [changed]);
+}
+
+/// Of many changes that saw the same server one is written, and every other is told: nobody writes
+/// over what somebody else wrote in between. Whoever reads again and tries again loses nothing.
+pub async fn no_change_is_lost_to_another(store: &dyn Store) {
+    let rows = rows(store);
+    let first = server("t1", "linear");
+    rows.insert_server(&first).await.unwrap();
+    let changes: Vec<_> = (0..6_u8)
+        .map(|n| Server {
+            display_name: format!("Linear {n}"),
+            ..first.clone()
+        })
+        .collect();
+    let done = join_all(changes.iter().map(|new| rows.update_server(&first, new))).await;
+    let won: Vec<_> = changes
+        .iter()
+        .zip(&done)
+        .filter(|(_, done)| matches!(done, Ok(true)))
+        .map(|(new, _)| new.clone())
+        .collect();
+    let told = done
+        .iter()
+        .filter(|done| matches!(done, Err(StoreError::Conflict)));
+    assert_eq!((won.len(), told.count()), (1, 5), "{done:?}");
+    assert_eq!(rows.list_servers().await.unwrap(), won);
+
+    let add = async |letter: char| {
+        loop {
+            let seen = rows.find_server(&first.slug).await.unwrap().unwrap();
+            let mut new = seen.clone();
+            new.display_name.push(letter);
+            match rows.update_server(&seen, &new).await {
+                Err(StoreError::Conflict) => {}
+                done => return assert!(done.unwrap()),
+            }
+        }
+    };
+    let before = won[0].display_name.len();
+    join_all("abcdef".chars().map(add)).await;
+    let found = rows.find_server(&first.slug).await.unwrap().unwrap();
+    let mut added: Vec<_> = found.display_name.chars().skip(before).collect();
+    added.sort_unstable();
+    assert_eq!(added, ['a', 'b', 'c', 'd', 'e', 'f']);
+    // A purge sees as much as an update.
+    let late = rows.purge_server(&first, &changes[0], &[]).await;
+    assert!(matches!(late, Err(StoreError::Conflict)), "{late:?}");
+    assert_eq!(rows.list_servers().await.unwrap(), [found]);
 }
 
 /// With a server go its credentials, connections, registrations, sign-ins and leases.

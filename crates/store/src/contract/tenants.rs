@@ -96,7 +96,10 @@ pub async fn a213_writes_nothing_of_another(store: &dyn Store) {
     }
     let mut renamed = server("t1", "linear");
     renamed.display_name = String::from("Stolen");
-    assert!(!matches!(other.update_server(&renamed).await, Ok(true)));
+    assert!(!matches!(
+        other.update_server(&server("t1", "linear"), &renamed).await,
+        Ok(true)
+    ));
     assert!(other.insert_server(&server("t1", "third")).await.is_err());
     assert!(
         other

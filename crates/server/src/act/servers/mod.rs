@@ -126,6 +126,10 @@ fn usage(message: &str) -> Refused {
 
 fn change_problem(slug: &str, error: &ChangeError) -> Refused {
     let hint = match error {
+        ChangeError::Another => format!(
+            "nothing was changed; look with `claviger server show {slug}`, and say it again if it \
+             is still what you want"
+        ),
         ChangeError::Hold { source } => return hold_problem(source),
         ChangeError::OthersConnected { .. } => {
             "nothing was changed; say --yes if that is what you want".to_owned()

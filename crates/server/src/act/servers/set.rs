@@ -1,7 +1,7 @@
 //! Changes of a server. What was obtained under settings that are gone ends with them (G6).
 
 use claviger_admin_api::{Line, ProblemKind, SetServer, StepStatus, StepView};
-use claviger_broker::{Found, MayEnd, ServerChange};
+use claviger_broker::{ChangeError, Found, MayEnd, ServerChange};
 use claviger_model::{Auth, OauthSettings, Server};
 use url::Url;
 
@@ -16,22 +16,31 @@ use crate::act::{Done, Refused, Sink, find, hold_problem, owner, problem};
 use crate::app::App;
 
 pub(in crate::act) async fn set(app: &App, set: SetServer, sink: Sink<'_>) -> Done {
-    let old = find(app, &set.slug).await?;
-    let mut new = changed(&old, &set, app)?;
-    new.auth = auth(app, &old, &new, &set).await?;
-    let found = found(app, &old, &new, &set, sink).await?;
-    pin_issuer(&mut new, found.as_ref())?;
+    let mut old = find(app, &set.slug).await?;
     let owner = owner();
     let may_end = if set.yes {
         MayEnd::All
     } else {
         MayEnd::OnlyOf(&owner)
     };
-    let done = app
-        .broker
-        .change_server(&old, &new, may_end)
-        .await
-        .map_err(|error| change_problem(&set.slug, &error))?;
+    let mut rounds = 0;
+    let (new, found, done) = loop {
+        let (new, found) = wished(app, &old, &set, sink).await?;
+        match app.broker.change_server(&old, &new, may_end).await {
+            Ok(done) => break (new, found, done),
+            // Somebody changed it in between. What they changed stays: the same is wished of the
+            // server as it is now, unless it is the very thing they changed.
+            Err(error @ ChangeError::Another) => {
+                let fresh = find(app, &set.slug).await?;
+                rounds += 1;
+                if rounds > MOST_ROUNDS || clashes(&old, &new, &fresh) {
+                    return Err(change_problem(&set.slug, &error));
+                }
+                old = fresh;
+            }
+            Err(error) => return Err(change_problem(&set.slug, &error)),
+        }
+    };
     // Before the issuers are asked: from here on nothing old is attached to anything.
     refresh(app).await;
     tell(app, &old, &new, done, sink).await;
@@ -44,6 +53,39 @@ pub(in crate::act) async fn set(app: &App, set: SetServer, sink: Sink<'_>) -> Do
     sink(Line::Server(with_findings(view, found)));
     Ok(())
 }
+
+/// The server as it shall be.
+async fn wished(
+    app: &App,
+    old: &Server,
+    set: &SetServer,
+    sink: Sink<'_>,
+) -> Result<(Server, Option<Found>), Refused> {
+    let mut new = changed(old, set, app)?;
+    new.auth = auth(app, old, &new, set).await?;
+    let found = found(app, old, &new, set, sink).await?;
+    pin_issuer(&mut new, found.as_ref())?;
+    Ok((new, found))
+}
+
+/// Whether `fresh` changed of `old` what `new` changes too, and otherwise. An address and what is
+/// sent there belong together.
+fn clashes(old: &Server, new: &Server, fresh: &Server) -> bool {
+    fn on<'a, T: PartialEq>(part: impl Fn(&'a Server) -> T, three: [&'a Server; 3]) -> bool {
+        let [old, new, fresh] = three.map(part);
+        new != old && fresh != old && new != fresh
+    }
+    let three = [old, new, fresh];
+    on(|server| &server.display_name, three)
+        || on(|server| server.enabled, three)
+        || on(
+            |server| (&server.url, server.allow_private, &server.auth),
+            three,
+        )
+}
+
+/// How often a change is tried on a server that somebody else keeps changing.
+const MOST_ROUNDS: u32 = 8;
 
 /// Says what ended, and what the issuers made of it.
 async fn tell(app: &App, old: &Server, new: &Server, done: ServerChange, sink: Sink<'_>) {
@@ -290,4 +332,55 @@ fn bound(old: &Server, what: &str, hint: &str) -> Refused {
         format!("{what} given for {origin} and cannot go along to another address"),
         Some(hint.to_owned()),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use claviger_model::{ServerId, Slug, TenantId, Timestamp};
+
+    use super::*;
+
+    type Change = fn(&mut Server);
+
+    fn server() -> Server {
+        Server {
+            id: ServerId::from_random([1; 16]),
+            tenant: TenantId::default_tenant(),
+            slug: Slug::parse("one").unwrap(),
+            display_name: "One".to_owned(),
+            url: "https://one.example/mcp".to_owned(),
+            auth: Auth::None,
+            allow_private: false,
+            enabled: true,
+            created_at: Timestamp::from_secs(0),
+            updated_at: Timestamp::from_secs(0),
+        }
+    }
+
+    #[test]
+    fn two_changes_clash_where_they_change_the_same() {
+        let name: Change = |server| server.display_name = "Other".to_owned();
+        let third: Change = |server| server.display_name = "Third".to_owned();
+        let off: Change = |server| server.enabled = false;
+        let url: Change = |server| server.url = "https://two.example/mcp".to_owned();
+        let auth: Change = |server| server.auth = Auth::Oauth(Box::default());
+        for (ours, theirs, expected) in [
+            (name, off, false),
+            (off, url, false),
+            (url, name, false),
+            (name, third, true),
+            (url, auth, true),
+            (auth, url, true),
+            // Both want the same.
+            (off, off, false),
+            (auth, auth, false),
+        ] {
+            let old = server();
+            let (mut new, mut fresh) = (old.clone(), old.clone());
+            ours(&mut new);
+            theirs(&mut fresh);
+            fresh.updated_at = Timestamp::from_secs(9);
+            assert_eq!(clashes(&old, &new, &fresh), expected);
+        }
+    }
 }
