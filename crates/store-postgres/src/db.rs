@@ -8,6 +8,8 @@ use sqlx::{
     Describe, Either, Execute, Executor, PgConnection, Postgres, Result, SqlStr, Transaction,
 };
 
+use crate::pool::Scope;
+
 /// One transaction. Dropped without [`Db::commit`], all of it is undone.
 ///
 /// No statement it runs is given a name: behind `PgBouncer` the name would stay with a connection
@@ -31,6 +33,15 @@ impl Db {
     /// Commits what is no tenant's: the schema.
     pub(crate) async fn commit_uncounted(self) -> Result<()> {
         self.transaction.commit().await
+    }
+
+    /// Goes on with the rows of another: what was written so far stays in the same unit.
+    pub(crate) async fn turn_to(&mut self, scope: Scope<'_>) -> Result<()> {
+        sqlx::query("SELECT set_config('app.tenant', $1, true)")
+            .bind(scope.as_str())
+            .execute(self)
+            .await
+            .map(drop)
     }
 
     /// Counts this unit among the changes of its tenant, so that every node sees within one poll

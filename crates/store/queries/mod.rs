@@ -16,6 +16,7 @@ pub(crate) mod changes;
 pub(crate) mod columns;
 pub(crate) mod connections;
 pub(crate) mod credentials;
+pub(crate) mod estates;
 pub(crate) mod generation;
 pub(crate) mod installation;
 pub(crate) mod key;

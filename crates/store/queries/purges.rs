@@ -64,11 +64,12 @@ pub(crate) async fn end(
             revocations::insert(db, tenant, revocation).await?;
         }
     }
-    Ok(count_credentials(db, tenant, server).await? == 0)
+    Ok(count_credentials(db, tenant, server.as_str()).await? == 0)
 }
 
-async fn count_credentials(db: &mut Db, tenant: &TenantId, server: &ServerId) -> Result<i64> {
-    let (tenant, server) = (tenant.as_str(), server.as_str());
+/// How many are left.
+pub(crate) async fn count_credentials(db: &mut Db, tenant: &TenantId, server: &str) -> Result<i64> {
+    let tenant = tenant.as_str();
     query_scalar!(
         "SELECT count(*) AS \"count!: i64\" FROM credentials
          WHERE tenant_id = $1 AND server_id = $2",

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use claviger_model::{AuditEntry, TenantId};
 
 use crate::{
-    ApiTokens, Audit, Changes, Connections, Credentials, Cursor, Installations, Keys, Leases,
-    Registrations, Reseals, Revocations, Servers, SignIns, StoreError, Sweeps,
+    ApiTokens, Audit, Changes, Connections, Credentials, Cursor, Estates, Installations, Keys,
+    Leases, Registrations, Reseals, Revocations, Servers, SignIns, StoreError, Sweeps,
 };
 
 /// A database.
@@ -43,6 +43,7 @@ pub trait TenantStore:
     ApiTokens
     + Connections
     + Credentials
+    + Estates
     + Leases
     + Registrations
     + Reseals

@@ -46,7 +46,7 @@ pub(crate) enum Scope<'a> {
 
 impl Scope<'_> {
     /// The value of `app.tenant`; no tenant is called like the other two.
-    fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         match self {
             Self::Installation => "*",
             Self::Nobody => "",

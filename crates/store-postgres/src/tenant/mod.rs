@@ -3,6 +3,7 @@
 mod api_tokens;
 mod connections;
 mod credentials;
+mod estates;
 mod leases;
 mod registrations;
 mod reseals;
@@ -50,14 +51,20 @@ impl PostgresTenant {
 
     /// Ends a unit that changed something: with what others must hear of, and with the entries.
     async fn finish(&self, db: Db, changes: &[Change]) -> Result<(), Failure> {
-        for tenant in self
+        self.must_own_entries()?;
+        finish(db, changes, &self.entries).await
+    }
+
+    /// Nothing is written with an entry of another tenant.
+    fn must_own_entries(&self) -> Result<(), StoreError> {
+        let tenants = self
             .entries
             .iter()
-            .filter_map(|entry| entry.tenant.as_ref())
-        {
+            .filter_map(|entry| entry.tenant.as_ref());
+        for tenant in tenants {
             self.must_own(tenant)?;
         }
-        finish(db, changes, &self.entries).await
+        Ok(())
     }
 
     /// Ends a unit, and says whether it changed something; nothing is left of one that did not.

@@ -12,6 +12,7 @@ use crate::pool::{Pool, Unit};
 mod api_tokens;
 mod connections;
 mod credentials;
+mod estates;
 mod leases;
 mod registrations;
 mod reseals;

@@ -16,6 +16,7 @@ pub mod audit;
 pub mod changes;
 pub mod connections;
 pub mod credentials;
+pub mod estates;
 pub mod fixtures;
 pub mod installation;
 pub mod keys;
@@ -51,6 +52,9 @@ macro_rules! contract_suite {
                 i30_a_rotation_of_another_fingerprint_writes_nothing,
                 i30_one_of_many_rotations_wins, ends_only_what_was_seen,
                 refuses_a_server_that_is_not_there, lists_those_of_one_user;
+            estates: a220_a_tenant_goes_with_all_it_has, a220_nothing_under_way_comes_back,
+                an_estate_that_misses_something_changes_nothing, one_of_many_ends_it,
+                i30_an_end_loses_no_token, the_end_records_itself;
             installation: there_is_one, f31_its_epoch_never_goes_back;
             keys: lists_in_order, refuses_a_second_key_of_one_generation,
                 rewraps_what_was_seen;
@@ -78,7 +82,7 @@ macro_rules! contract_suite {
                 surrenders_only_what_was_seen, a213_is_its_tenants_alone;
             servers: finds_and_lists_what_was_inserted, keeps_every_kind_of_auth,
                 refuses_a_taken_slug, updates_only_what_is_there,
-                deletes_all_that_hangs_on_it, deletes_nothing_else;
+                no_change_is_lost_to_another, deletes_all_that_hangs_on_it, deletes_nothing_else;
             sign_ins: m3_one_is_open_per_key, an_expired_one_makes_room,
                 a074_is_taken_once, a074_one_of_many_takes_it,
                 a074_takes_nothing_expired_ended_or_unknown, m4_ends_once_and_erases,
