@@ -2,8 +2,9 @@
 
 use core::time::Duration;
 
-use claviger_client::{Revoke, revoke};
-use claviger_model::{Revocation, Timestamp};
+use claviger_client::{Revoke, RevokeError, revoke};
+use claviger_model::{RegistrationOrigin, Revocation, Timestamp};
+use claviger_store::StoreError;
 
 use super::backoff::wait_s;
 use super::record::Owed;
@@ -52,6 +53,7 @@ impl Inner {
             .access_until
             .unwrap_or_else(|| row.created_at.plus(UNKNOWN_LIFE_S));
         let reach = owed.reach();
+        let client_id = owed.client.client_id.clone();
         let input = Revoke {
             issuer: row.issuer.clone(),
             revocation_endpoint: owed.endpoint,
@@ -68,6 +70,9 @@ impl Inner {
         };
         claviger_ports::failpoint_in_task!("revoke.after_send");
         if let Some(error) = revoked.failure() {
+            if matches!(error, RevokeError::ClientRefused) {
+                self.retire_unknown(row, &client_id).await;
+            }
             return Tried::NotYet {
                 why: error.to_string(),
                 asked: error.retry_after(),
@@ -83,6 +88,34 @@ impl Inner {
         // It answers, and says that it does no such thing: asking again would change nothing.
         tracing::warn!(server = %row.server_name, issuer = %row.issuer, "the issuer revokes no tokens of these kinds");
         Tried::Over(AtIssuer::NotOffered)
+    }
+
+    /// Q09, N2: a client that the issuer lost is registered anew by the next sign-in. Nothing else is
+    /// thrown away, this debt included, and a client the operator set is never registered anew.
+    async fn retire_unknown(&self, row: &Revocation, client_id: &str) {
+        let retired = async {
+            let all = self
+                .rows(&row.key)
+                .list_registrations(&row.key.server)
+                .await?;
+            for known in all {
+                let is_lost = known.origin == RegistrationOrigin::Dynamic
+                    && known.issuer == row.issuer
+                    && known.client_id == client_id;
+                if !is_lost {
+                    continue;
+                }
+                let note = Note::new(Act::RegistrationRetire, &row.server_name)
+                    .with("server", row.key.server.as_str())
+                    .with("registration", known.id.as_str());
+                let (draft, rows) = self.parts.audit.change(&row.key.tenant, note).await?;
+                draft.settle(rows.retire_registration(&known.id).await)?;
+            }
+            Ok::<_, StoreError>(())
+        };
+        if let Err(error) = retired.await {
+            tracing::warn!(error = %Chain(&error), "could not retire a registration");
+        }
     }
 
     async fn settle_revocation(&self, row: &Revocation) {

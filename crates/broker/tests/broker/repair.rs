@@ -308,6 +308,40 @@ async fn n2_after_a_refused_client_one_sign_in_repairs_it() {
 }
 
 #[tokio::test]
+async fn n2_q10_a_secret_that_has_ended_costs_one_sign_in_and_destroys_nothing() {
+    let (installation, node, server) = with_ending_secret(false).await;
+    let owner = UserId::owner();
+    let held = node.credential(&server).await.unwrap();
+    installation.clock.advance_secs(11 * DAY);
+    installation.issuer.set(|issuer| {
+        issuer.secret_ends = in_days(60);
+        let lost = json_answer(401, &json!({"error": "invalid_client"}));
+        issuer.next.push_back(lost);
+    });
+    let missing = node.attach(&server).await.unwrap_err();
+    assert!(
+        matches!(
+            missing,
+            Missing::NeedsSignIn {
+                reason: Some(Reason::ClientRefused),
+                ..
+            }
+        ),
+        "{missing:?}"
+    );
+    assert_eq!(node.credential(&server).await.as_ref(), Some(&held));
+    let end = node.sign_in(&server, &owner).await;
+    assert_eq!(end.outcome, Outcome::Success, "{end:?}");
+    assert_eq!(registered(&installation), 2);
+    assert_eq!(node.registrations(&server).await.len(), 2);
+    for _ in 0..2 {
+        node.expire();
+        node.bearer(&server).await;
+    }
+    assert_eq!(registered(&installation), 2);
+}
+
+#[tokio::test]
 async fn a_failed_sign_in_is_why_nothing_is_held_until_the_next_one() {
     let installation = Installation::new();
     let node = installation.node(1).await;

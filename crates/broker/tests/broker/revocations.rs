@@ -118,6 +118,54 @@ async fn of_several_processes_one_tries() {
 }
 
 #[tokio::test]
+async fn q09_n2_a_client_refused_at_a_revocation_is_registered_anew_and_the_debt_stays() {
+    let (installation, node, server) = Installation::signed_in().await;
+    let issuer = &installation.issuer;
+    let first = node.registrations(&server).await.remove(0);
+    let refused = json_answer(401, &json!({"error": "invalid_client"}));
+    issuer.set(|issuer| issuer.next_revocations.push_back(refused));
+    let said = disconnect(&node, &server).await;
+    assert!(matches!(said, AtIssuer::Pending(_)), "{said:?}");
+    let current = node.rows().find_registration(&server.id, ISSUER).await;
+    assert_eq!(current.unwrap(), None);
+    // One sign-in, with another client.
+    let ended = node.sign_in(&server, &UserId::owner()).await;
+    assert_eq!(ended.outcome, Outcome::Success, "{ended:?}");
+    let current = node.rows().find_registration(&server.id, ISSUER).await;
+    assert_ne!(current.unwrap().unwrap().client_id, first.client_id);
+    // The debt is still owed as the old client, and sent once that is known again.
+    assert_eq!(owed(&node).await.len(), 1);
+    installation.clock.advance_secs(60);
+    assert_eq!(node.broker.try_revocations().await, 1);
+    assert_eq!(issuer.revoked(), ["refresh", "access"]);
+    assert_eq!(issuer.live(), 1);
+    node.bearer(&server).await;
+}
+
+#[tokio::test]
+async fn q09_the_operators_client_is_not_registered_anew_when_a_revocation_is_refused() {
+    let installation = Installation::new();
+    let node = installation.node(1).await;
+    let mut server = crate::support::own(&node).await;
+    let claviger_model::Auth::Oauth(settings) = &mut server.auth else {
+        panic!("it signs in");
+    };
+    settings.grant = claviger_model::Grant::AuthorizationCode;
+    let server = node.add(server).await;
+    node.sign_in(&server, &UserId::owner()).await;
+    let before = node.rows().find_registration(&server.id, ISSUER).await;
+    let refused = json_answer(401, &json!({"error": "invalid_client"}));
+    let issuer = &installation.issuer;
+    issuer.set(|issuer| issuer.next_revocations.push_back(refused));
+    disconnect(&node, &server).await;
+    let after = node.rows().find_registration(&server.id, ISSUER).await;
+    let (before, after) = (before.unwrap(), after.unwrap());
+    assert!(before.is_some());
+    assert_eq!(before, after);
+    assert_eq!(owed(&node).await.len(), 1);
+}
+
+#[tokio::test]
 async fn an_issuer_that_forgot_our_client_is_shown_and_never_dropped() {
     let (installation, node, server) = Installation::signed_in().await;
     let issuer = &installation.issuer;
