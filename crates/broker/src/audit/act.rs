@@ -57,6 +57,7 @@ acts! {
     SignInBegin = "sign_in.begin", "A sign-in began.";
     SignInEnd = "sign_in.end", "A sign-in came to its end.";
     Tamper = "tamper", "A sealed record was refused.";
+    TenantRemove = "tenant.remove", "A tenant was removed with all it had, its keys included.";
 }
 
 #[cfg(test)]

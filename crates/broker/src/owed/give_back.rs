@@ -46,14 +46,18 @@ impl Inner {
                 return AtIssuer::Failed(error.to_string());
             }
         };
-        if let Err(error) = self.rows(&owed.key).insert_revocation(&owed).await {
-            tracing::error!(server = %server.slug, error = %Chain(&error), "a revocation could not be queued");
-            if written.is_some() {
-                self.leave(written);
-                return AtIssuer::Pending("it could not be queued yet".to_owned());
+        let owed = match self.queue_debt(owed.clone()).await {
+            Ok(queued) => queued,
+            Err(error) => {
+                tracing::error!(server = %server.slug, error = %Chain(&error), "a revocation could not be queued");
+                if written.is_some() {
+                    self.leave(written);
+                    return AtIssuer::Pending("it could not be queued yet".to_owned());
+                }
+                // There is no copy but this one: the try below is the only one.
+                owed
             }
-            // There is no copy but this one: the try below is the only one.
-        }
+        };
         self.settle(written);
         self.first_try(owed).await
     }
@@ -71,8 +75,8 @@ impl Inner {
             Owing::NotOffered => return Ok(AtIssuer::NotOffered),
             Owing::Cannot(why) => return Ok(AtIssuer::Failed(why)),
         };
-        self.rows(&owed.key).insert_revocation(&owed).await?;
-        Ok(self.first_try(owed).await)
+        let queued = self.queue_debt(owed).await?;
+        Ok(self.first_try(queued).await)
     }
 
     /// What is owed for the credential that a sign-in replaces. Its grant is ended where it is

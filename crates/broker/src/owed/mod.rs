@@ -5,7 +5,7 @@
 //! the only copy of them. It is tried at once (`first_try`), and again by whichever process claims
 //! it (`drive`), more and more rarely (`backoff`) but for ever: a revocation is never dropped
 //! because an issuer is away (A139, I22). What was never stored is given back the same way
-//! (`give_back`).
+//! (`give_back`), and what a tenant owed that ended is owed by the default one (`inherit`).
 
 pub(crate) use prepare::Owing;
 pub(crate) use record::context as revocation_context;
@@ -15,6 +15,7 @@ mod backoff;
 mod drive;
 mod first_try;
 mod give_back;
+mod inherit;
 mod prepare;
 mod record;
 

@@ -91,6 +91,10 @@ impl Inner {
             private_host: private_host(server),
             client,
         };
+        if self.has_ended(&row.key.tenant).await? {
+            let inherited = self.seal_inherited(&owed_row, &owed).await?;
+            return Ok(Owing::Row(Box::new(inherited)));
+        }
         owed_row.sealed = owed.seal(self, &owed_row).await?;
         Ok(Owing::Row(Box::new(owed_row)))
     }

@@ -83,7 +83,8 @@ impl Vault {
         self.mac.mac(purpose, &[secret.expose().as_bytes()])
     }
 
-    /// Seals with the tenant's newest key; makes the tenant's first one where there is none.
+    /// Seals with the tenant's newest key; makes the tenant's first one where there is none. For a
+    /// tenant that this process knew and that was removed, nothing is sealed any more (A220).
     pub async fn seal(
         &self,
         tenant: &TenantId,
@@ -99,6 +100,15 @@ impl Vault {
         }
         let key = self.ring.newest(Owner::Tenant(tenant)).await?;
         Ok(self.seal_with(&key, context, plaintext))
+    }
+
+    /// Whether a tenant has a key; none is made.
+    pub(crate) async fn has_key(&self, tenant: &TenantId) -> Result<bool, VaultError> {
+        match self.ring.find(Owner::Tenant(tenant), None).await {
+            Ok(_) => Ok(true),
+            Err(VaultError::UnknownKey) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Opens a record with the key it names.

@@ -7,6 +7,7 @@ use claviger_crypto::TenantKey;
 use claviger_model::KeyRow;
 use claviger_ports::{Clock, Entropy};
 use claviger_store::{Keys, StoreError};
+use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
 use super::VaultError;
@@ -20,6 +21,9 @@ pub(super) struct Ring {
     pub(super) entropy: Arc<dyn Entropy>,
     pub(super) clock: Arc<dyn Clock>,
     shelf: RwLock<Shelf>,
+    /// One reads the rows at a time: an older list put in place of a newer one would look as if keys
+    /// had been destroyed.
+    reading: Mutex<()>,
     loaded_ms: AtomicU64,
 }
 
@@ -38,6 +42,7 @@ impl Ring {
             entropy,
             clock,
             shelf: RwLock::default(),
+            reading: Mutex::default(),
             loaded_ms: AtomicU64::new(0),
         }
     }
@@ -74,6 +79,7 @@ impl Ring {
 
     /// Reads the rows anew: another process may have made or rewrapped keys.
     pub(super) async fn reload(&self) -> Result<(), VaultError> {
+        let _turn = self.reading.lock().await;
         let rows = self.keys.list_keys().await?;
         self.put(rows);
         Ok(())
@@ -103,6 +109,14 @@ impl Ring {
         match self.find(owner, None).await {
             Err(VaultError::UnknownKey) => {}
             found => return found,
+        }
+        // A220: work that was under way must not bring a tenant back, and a generation must never
+        // be made twice.
+        if owner
+            .tenant()
+            .is_some_and(|tenant| self.read().is_removed(tenant))
+        {
+            return Err(VaultError::UnknownKey);
         }
         self.make(owner, 1).await?;
         self.find(owner, None).await

@@ -1,7 +1,7 @@
 //! The keys in memory: every generation by its row, and opened once somebody needs it.
 
 use core::fmt;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use claviger_crypto::TenantKey;
 use claviger_model::{KeyRow, TenantId};
@@ -21,6 +21,8 @@ pub(super) enum Owner<'a> {
 pub(super) struct Shelf {
     own: BTreeMap<String, Generations>,
     tenants: BTreeMap<TenantId, Generations>,
+    /// Tenants that had keys, and have none any more.
+    removed: BTreeSet<TenantId>,
 }
 
 type Generations = BTreeMap<u32, Slot>;
@@ -72,10 +74,14 @@ impl Shelf {
     /// it, and a generation is never made twice.
     pub(super) fn replace(&mut self, rows: Vec<KeyRow>) {
         let mut before = core::mem::take(self);
+        self.removed = core::mem::take(&mut before.removed);
+        self.removed.extend(before.tenants.keys().cloned());
         for row in rows {
             let opened = before
                 .generations_mut(&row)
-                .and_then(|generations| generations.remove(&row.generation)?.opened);
+                .and_then(|generations| generations.remove(&row.generation))
+                .filter(|slot| slot.is_same_key(&row))
+                .and_then(|slot| slot.opened);
             let slot = Slot { row, opened };
             let generation = slot.row.generation;
             let generations = match &slot.row.tenant {
@@ -87,6 +93,15 @@ impl Shelf {
             };
             generations.insert(generation, slot);
         }
+        let Self {
+            removed, tenants, ..
+        } = self;
+        removed.retain(|tenant| !tenants.contains_key(tenant));
+    }
+
+    /// Whether a tenant had keys here, and somebody destroyed them.
+    pub(super) fn is_removed(&self, tenant: &TenantId) -> bool {
+        self.removed.contains(tenant)
     }
 
     /// Looks for a generation, or for the newest one. What was unwrapped before `horizon_ms` is
@@ -146,6 +161,18 @@ impl Shelf {
     }
 }
 
+// === impl Slot ===
+
+impl Slot {
+    /// Whether the row wraps the key that is open: written anew under another KEK, it does. A tenant
+    /// that was removed and made again has another key of the same name.
+    fn is_same_key(&self, row: &KeyRow) -> bool {
+        let known = &self.row;
+        known.created_at == row.created_at
+            && (known.wrapped == row.wrapped || known.kek_id != row.kek_id)
+    }
+}
+
 // === impl Opened ===
 
 impl Opened {
@@ -162,6 +189,7 @@ impl fmt::Debug for Shelf {
         f.debug_struct("Shelf")
             .field("own", &self.own.len())
             .field("tenants", &self.tenants.len())
+            .field("removed", &self.removed.len())
             .finish()
     }
 }

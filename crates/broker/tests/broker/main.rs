@@ -48,6 +48,8 @@ mod support;
 #[cfg(test)]
 mod tamper;
 #[cfg(test)]
+mod tenants;
+#[cfg(test)]
 mod traces;
 #[cfg(test)]
 mod turn;
