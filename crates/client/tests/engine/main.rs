@@ -17,6 +17,8 @@ mod known;
 #[cfg(test)]
 mod legacy;
 #[cfg(test)]
+mod manage;
+#[cfg(test)]
 mod redeem;
 #[cfg(test)]
 mod refresh;
