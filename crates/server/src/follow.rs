@@ -12,6 +12,10 @@ use crate::app::App;
 /// How often changes are asked for. A revocation must count within a second.
 const POLL: Duration = Duration::from_millis(250);
 
+/// A look that takes longer is a slow one: with it and the pause before it, memory would count for
+/// more than a second.
+const SLOW: Duration = Duration::from_millis(400);
+
 /// How long one look may take.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -31,8 +35,7 @@ impl App {
                 () = self.clock.sleep(POLL) => {}
             }
             let asked_ms = self.clock.monotonic_ms();
-            let caught_up = tokio::time::timeout(PATIENCE, self.catch_up(&mut seen)).await;
-            let Err(error) = caught_up.unwrap_or(Err(StoreError::Busy)) else {
+            let Err(error) = self.catch_up_or_forget(&mut seen).await else {
                 self.pulse.beat(asked_ms);
                 if failures > 0 {
                     tracing::info!(failures, "the database answers again");
@@ -53,6 +56,18 @@ impl App {
                 );
             }
             failures = failures.saturating_add(1);
+        }
+    }
+
+    /// The same, within reason. A slow answer is not waited for with what is in memory: whatever was
+    /// read before the question may be old when the answer comes, so each request asks for itself.
+    async fn catch_up_or_forget(&self, seen: &mut Option<Cursor>) -> Result<(), StoreError> {
+        let mut answer = pin!(tokio::time::timeout(PATIENCE, self.catch_up(seen)));
+        loop {
+            tokio::select! {
+                caught_up = &mut answer => return caught_up.unwrap_or(Err(StoreError::Busy)),
+                () = self.clock.sleep(SLOW) => self.broker.invalidate(),
+            }
         }
     }
 
