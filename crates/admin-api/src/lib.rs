@@ -7,7 +7,7 @@
 pub use keys::{KeyProgress, KeyStep, KeySummary, KeyView};
 pub use line::{
     ConnectionView, Line, LogoutView, Problem, ProblemKind, RevocationView, ServerView,
-    SignInEnded, SignInStarted, StepStatus, StepView,
+    SignInEnded, SignInStarted, StepStatus, StepView, TenantView,
 };
 pub use request::{AddServer, Request, SetServer};
 

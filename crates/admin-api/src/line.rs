@@ -38,6 +38,23 @@ pub enum Line {
     SignInEnded(SignInEnded),
     /// A sign-in waits for the person.
     SignInStarted(SignInStarted),
+    /// A tenant.
+    Tenant(TenantView),
+    /// A tenant is gone.
+    TenantRemoved {
+        /// The tenant.
+        tenant: String,
+        /// Servers that went.
+        servers: usize,
+        /// Connections that ended.
+        connections: usize,
+        /// API tokens that were deleted.
+        api_tokens: usize,
+        /// Revocations it owed before; the default tenant owes them now.
+        inherited: usize,
+        /// Revocations it owed before that cannot be opened, and so never be sent.
+        lost: usize,
+    },
     /// A user has nothing any more.
     UserRemoved {
         /// The user.
@@ -219,6 +236,23 @@ pub struct RevocationView {
     pub last_failure: Option<String>,
     /// When the credential ended here, RFC 3339.
     pub created_at: String,
+}
+
+/// A tenant, and how much it has.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TenantView {
+    /// Its name.
+    pub tenant: String,
+    /// Whether it is the installation's own, which cannot be removed.
+    pub is_default: bool,
+    /// Its servers.
+    pub servers: usize,
+    /// Credentials it holds.
+    pub connections: usize,
+    /// API tokens of ours.
+    pub api_tokens: usize,
+    /// How many ended credentials their issuers have not yet confirmed to be revoked.
+    pub pending_revocations: usize,
 }
 
 /// Why a request was not done.

@@ -32,6 +32,8 @@ pub enum Request {
     ListKeys,
     /// Lists servers, one [`crate::Line::Server`] each.
     ListServers,
+    /// Lists tenants, one [`crate::Line::Tenant`] each.
+    ListTenants,
     /// Signs the user in. Answers steps, [`crate::Line::SignInStarted`], and, when the person is
     /// done, [`crate::Line::SignInEnded`]. A usable credential short-circuits (M5).
     Login {
@@ -55,6 +57,12 @@ pub enum Request {
         /// Even if it ends what other users hold.
         #[serde(default)]
         yes: bool,
+    },
+    /// Removes a tenant, with all it has and every key of it. Answers [`crate::Line::LoggedOut`] for
+    /// each connection, then [`crate::Line::TenantRemoved`].
+    RemoveTenant {
+        /// The tenant.
+        tenant: String,
     },
     /// Ends everything a user has: API tokens, sign-ins under way and connections. Answers
     /// [`crate::Line::LoggedOut`] for each connection, then [`crate::Line::UserRemoved`].
@@ -187,12 +195,17 @@ impl fmt::Debug for Request {
             Self::ListKeys => f.write_str("ListKeys"),
             Self::ListRevocations => f.write_str("ListRevocations"),
             Self::ListServers => f.write_str("ListServers"),
+            Self::ListTenants => f.write_str("ListTenants"),
             Self::Login { slug, force } => f
                 .debug_struct("Login")
                 .field("slug", slug)
                 .field("force", force)
                 .finish(),
             Self::Logout { slug } => one(f, "Logout", slug),
+            Self::RemoveTenant { tenant } => f
+                .debug_struct("RemoveTenant")
+                .field("tenant", tenant)
+                .finish(),
             Self::RemoveUser { user } => f.debug_struct("RemoveUser").field("user", user).finish(),
             Self::RotateKeys {
                 kek,

@@ -1,6 +1,8 @@
 //! How views look to a person.
 
-use claviger_admin_api::{ConnectionView, RevocationView, ServerView, StepStatus, StepView};
+use claviger_admin_api::{
+    ConnectionView, RevocationView, ServerView, StepStatus, StepView, TenantView,
+};
 
 use crate::printer::{Printer, Text};
 
@@ -130,6 +132,41 @@ pub(crate) fn revocations(printer: &Printer, views: &[RevocationView]) {
         ]
     }));
     table(printer, &rows);
+}
+
+/// Tenants and how much they have, one row each.
+pub(crate) fn tenants(printer: &Printer, views: &[TenantView]) {
+    let mut rows = vec![
+        ["TENANT", "SERVERS", "CONNECTIONS", "API TOKENS", "OWED"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
+    rows.extend(views.iter().map(|view| {
+        let counts = [
+            view.servers,
+            view.connections,
+            view.api_tokens,
+            view.pending_revocations,
+        ];
+        let counts = counts.iter().map(ToString::to_string);
+        core::iter::once(view.tenant.clone())
+            .chain(counts)
+            .collect()
+    }));
+    table(printer, &rows);
+}
+
+/// All that a tenant has, in a line.
+pub(crate) fn belongings(view: &TenantView) -> String {
+    let counts = [
+        (view.servers, "server"),
+        (view.connections, "connection"),
+        (view.api_tokens, "API token"),
+        (view.pending_revocations, "pending revocation"),
+    ];
+    counts
+        .map(|(count, what)| format!("{count} {what}{}", if count == 1 { "" } else { "s" }))
+        .join(", ")
 }
 
 /// Rows with columns of equal width; the first row is the head.

@@ -18,6 +18,7 @@ pub(crate) use server::{
 };
 pub(crate) use sign_in::{LoginArgs, StatusArgs};
 pub(crate) use store::{StoreCheckArgs, StoreCommand, StoreCopyArgs, StoreMigrateArgs};
+pub(crate) use tenant::{TenantCommand, TenantListArgs, TenantRemoveArgs};
 pub(crate) use user::{UserArgs, UserCommand};
 
 mod audit;
@@ -32,6 +33,7 @@ mod serve;
 mod server;
 mod sign_in;
 mod store;
+mod tenant;
 mod user;
 
 /// Sign in once; every MCP client reaches every protected MCP server through one address.
@@ -137,6 +139,9 @@ pub(crate) enum Command {
     /// Check, migrate and copy the database
     #[command(subcommand)]
     Store(StoreCommand),
+    /// List tenants, and end them with all they have
+    #[command(subcommand)]
+    Tenant(TenantCommand),
     /// End what users have
     #[command(subcommand)]
     User(UserCommand),

@@ -1,7 +1,8 @@
 //! One file per command.
 
 use crate::args::{
-    AuditCommand, Command, ConfigCommand, KeysCommand, ServerCommand, StoreCommand, UserCommand,
+    AuditCommand, Command, ConfigCommand, KeysCommand, ServerCommand, StoreCommand, TenantCommand,
+    UserCommand,
 };
 use crate::context::Context;
 use crate::error::CommandError;
@@ -24,6 +25,7 @@ mod serve;
 mod server;
 mod status;
 mod store;
+mod tenant;
 mod tools;
 mod user;
 
@@ -63,6 +65,8 @@ pub(crate) async fn run(command: Command, ctx: &Context<'_>) -> Outcome {
         Command::Store(StoreCommand::Migrate(args)) => {
             Box::pin(store::migrate::run(args, ctx)).await
         }
+        Command::Tenant(TenantCommand::List(args)) => tenant::list::run(args, ctx).await,
+        Command::Tenant(TenantCommand::Remove(args)) => tenant::remove::run(args, ctx).await,
         Command::Tools(args) => tools::run(args, ctx).await,
         Command::User(UserCommand::Remove(args)) => user::remove(args, ctx).await,
     }
@@ -100,6 +104,8 @@ impl Command {
             Self::Store(StoreCommand::Check(args)) => args.output.json,
             Self::Store(StoreCommand::Copy(args)) => args.output.json,
             Self::Store(StoreCommand::Migrate(args)) => args.output.json,
+            Self::Tenant(TenantCommand::List(args)) => args.output.json,
+            Self::Tenant(TenantCommand::Remove(args)) => args.output.json,
             Self::Tools(args) => args.output.json,
             Self::User(UserCommand::Remove(args)) => args.output.json,
         }

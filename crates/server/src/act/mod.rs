@@ -11,6 +11,7 @@ mod keys;
 mod login;
 mod servers;
 mod status;
+mod tenants;
 mod users;
 mod view;
 
@@ -28,6 +29,7 @@ pub(crate) async fn act(app: &App, request: Request, sink: Sink<'_>) {
         }
         Request::ListKeys => keys::list(app, sink).await,
         Request::ListServers => servers::list(app, sink).await,
+        Request::ListTenants => tenants::list(app, sink).await,
         Request::Login { slug, force } => login::login(app, &slug, force, sink).await,
         Request::Logout { slug } => login::logout(app, &slug, sink).await,
         Request::RotateKeys {
@@ -44,6 +46,7 @@ pub(crate) async fn act(app: &App, request: Request, sink: Sink<'_>) {
         }
         Request::ListRevocations => status::revocations(app, sink).await,
         Request::RemoveServer { slug, yes } => servers::remove(app, &slug, yes, sink).await,
+        Request::RemoveTenant { tenant } => Box::pin(tenants::remove(app, &tenant, sink)).await,
         Request::RemoveUser { user } => users::remove(app, &user, sink).await,
         Request::SetServer(set) => servers::set(app, *set, sink).await,
         Request::ShowServer { slug } => servers::show(app, &slug, sink).await,
