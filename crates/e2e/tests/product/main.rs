@@ -16,6 +16,8 @@ mod first_start;
 mod keys;
 mod one_refresh;
 mod postgres;
+mod purges;
+mod revocations;
 mod shared_sign_in;
 mod sign_in;
 mod store_copy;

@@ -4,6 +4,8 @@ pub(crate) use binary::{Claviger, Ended, Gateway, end};
 pub(crate) use http::{Answer, Incoming, ask, ask_streaming, get, rpc};
 pub(crate) use upstream::Upstream;
 
+mod answers;
 mod binary;
 mod http;
+mod seen;
 mod upstream;

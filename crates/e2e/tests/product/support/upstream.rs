@@ -2,8 +2,6 @@
 //! a refresh token works once, and a second use ends everything.
 
 use core::convert::Infallible;
-use core::pin::Pin;
-use core::task::{Context, Poll};
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -11,9 +9,8 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
-use http_body_util::combinators::BoxBody;
-use http_body_util::{BodyExt, Full};
-use hyper::body::{Body, Frame, Incoming};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -22,9 +19,10 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
-use url::{Url, form_urlencoded};
+use url::Url;
 
-type Out = Response<BoxBody<Bytes, Infallible>>;
+use super::answers::{Handed, Out, document, event, pairs, tool};
+use super::seen::{Arrived, Counts};
 
 /// The server. It ends with this value.
 pub(crate) struct Upstream {
@@ -32,17 +30,6 @@ pub(crate) struct Upstream {
     shared: Arc<Shared>,
     // Held so that the tasks end with the server.
     _accepting: JoinSet<()>,
-}
-
-/// What happened so far.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Counts {
-    pub(crate) registrations: u32,
-    pub(crate) redemptions: u32,
-    pub(crate) refreshes: u32,
-    pub(crate) refused_refreshes: u32,
-    pub(crate) calls: u32,
-    pub(crate) revocations: u32,
 }
 
 struct Shared {
@@ -61,15 +48,17 @@ struct State {
     access: BTreeMap<String, Instant>,
     refresh: Option<String>,
     seen: Vec<String>,
+    arrived: Vec<Arrived>,
+    /// Tokens that were revoked, each with its hint.
+    revoked: Vec<(String, String)>,
+    /// The revocation endpoint answers 503.
+    is_revoking_off: bool,
     secrets: Vec<String>,
     /// The person says no.
     denies: bool,
     /// The stream that waits for its second event.
     waiting: Option<(mpsc::Sender<Bytes>, Bytes)>,
 }
-
-/// A body that sends what it is handed, when it is handed it.
-struct Handed(mpsc::Receiver<Bytes>);
 
 // === impl Upstream ===
 
@@ -101,11 +90,13 @@ impl Upstream {
         let serving = Arc::clone(&shared);
         let mut accepting = JoinSet::new();
         accepting.spawn(async move {
-            let mut connections = JoinSet::new();
+            let (mut connections, mut number) = (JoinSet::new(), 0);
             while let Ok((stream, _)) = listener.accept().await {
                 let shared = Arc::clone(&serving);
+                number += 1;
                 connections.spawn(async move {
-                    let service = service_fn(move |request| answer(Arc::clone(&shared), request));
+                    let service =
+                        service_fn(move |request| answer(Arc::clone(&shared), number, request));
                     let served =
                         http1::Builder::new().serve_connection(TokioIo::new(stream), service);
                     // A client that goes away is no failure of the server.
@@ -133,6 +124,21 @@ impl Upstream {
     /// The `Authorization` headers that arrived at the MCP endpoint.
     pub(crate) fn authorizations(&self) -> Vec<String> {
         self.shared.state().seen.clone()
+    }
+
+    /// Every request to the MCP endpoint so far.
+    pub(crate) fn arrived(&self) -> Vec<Arrived> {
+        self.shared.state().arrived.clone()
+    }
+
+    /// Tokens that were revoked so far, each with its hint.
+    pub(crate) fn revoked(&self) -> Vec<(String, String)> {
+        self.shared.state().revoked.clone()
+    }
+
+    /// From now on the revocation endpoint works, or answers 503.
+    pub(crate) fn revokes(&self, does: bool) {
+        self.shared.state().is_revoking_off = !does;
     }
 
     /// Every secret that went in or out so far, as it was sent.
@@ -263,6 +269,22 @@ impl Shared {
         response
     }
 
+    fn revoke(&self, form: &BTreeMap<String, String>) -> Out {
+        let mut state = self.state();
+        state.counts.revocations += 1;
+        if state.is_revoking_off {
+            return document(StatusCode::SERVICE_UNAVAILABLE, &json!({}));
+        }
+        let field = |name: &str| form.get(name).cloned().unwrap_or_default();
+        let token = field("token");
+        state.access.remove(&token);
+        if state.refresh.as_ref() == Some(&token) {
+            state.refresh = None;
+        }
+        state.revoked.push((token, field("token_type_hint")));
+        document(StatusCode::OK, &json!({}))
+    }
+
     /// The MCP half.
     fn mcp(&self, authorization: Option<&str>, body: &[u8]) -> Out {
         let bearer = authorization.and_then(|value| value.strip_prefix("Bearer "));
@@ -327,23 +349,11 @@ impl Shared {
     }
 }
 
-// === impl Handed ===
-
-impl Body for Handed {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.0
-            .poll_recv(cx)
-            .map(|next| next.map(|bytes| Ok(Frame::data(bytes))))
-    }
-}
-
-async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Out, Infallible> {
+async fn answer(
+    shared: Arc<Shared>,
+    connection: u64,
+    request: Request<Incoming>,
+) -> Result<Out, Infallible> {
     let (parts, body) = request.into_parts();
     let body = body
         .collect()
@@ -353,16 +363,21 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Out, 
     let authorization = parts.headers.get(header::AUTHORIZATION);
     let authorization = authorization.map(|value| value.to_str().unwrap());
     let answer = match (parts.method, parts.uri.path()) {
-        (Method::POST, "/mcp") => shared.mcp(authorization, &body),
+        (Method::POST, "/mcp") => {
+            let message: Value = serde_json::from_slice(&body).unwrap_or_default();
+            shared.state().arrived.push(Arrived {
+                connection,
+                authorization: authorization.map(ToOwned::to_owned),
+                arguments: message["params"]["arguments"].clone(),
+            });
+            shared.mcp(authorization, &body)
+        }
         (Method::GET, "/authorize") => {
             shared.authorize(&pairs(parts.uri.query().unwrap_or("").as_bytes()))
         }
         (Method::POST, "/register") => shared.register(&body),
         (Method::POST, "/token") => shared.issue(&pairs(&body)).await,
-        (Method::POST, "/revoke") => {
-            shared.state().counts.revocations += 1;
-            document(StatusCode::OK, &json!({}))
-        }
+        (Method::POST, "/revoke") => shared.revoke(&pairs(&body)),
         (Method::GET, "/.well-known/oauth-authorization-server") => {
             document(StatusCode::OK, &shared.metadata())
         }
@@ -375,25 +390,4 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Out, 
         _ => document(StatusCode::NOT_FOUND, &json!({})),
     };
     Ok(answer)
-}
-
-fn pairs(text: &[u8]) -> BTreeMap<String, String> {
-    form_urlencoded::parse(text).into_owned().collect()
-}
-
-fn tool(name: &str) -> Value {
-    json!({"name": name, "description": "A tool", "inputSchema": {"type": "object"}})
-}
-
-fn event(message: &Value) -> Bytes {
-    Bytes::from(format!("data: {message}\n\n"))
-}
-
-fn document(status: StatusCode, value: &Value) -> Out {
-    let mut response = Response::new(Full::from(value.to_string()).boxed());
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, "application/json".parse().unwrap());
-    headers.insert(header::CACHE_CONTROL, "no-store".parse().unwrap());
-    response
 }
