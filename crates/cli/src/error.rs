@@ -72,7 +72,16 @@ impl CommandError {
     pub(crate) fn caused_by(mut self, error: &(dyn Error + 'static)) -> Self {
         let mut next = Some(error);
         while let Some(error) = next {
-            self.0.causes.push(error.to_string());
+            let text = error.to_string();
+            // Those of others often repeat theirs.
+            let is_said = self
+                .0
+                .causes
+                .last()
+                .is_some_and(|said| said.ends_with(&text));
+            if !is_said {
+                self.0.causes.push(text);
+            }
             next = error.source();
         }
         self

@@ -75,7 +75,7 @@ pub enum OpenError {
         role: String,
     },
     /// The server is not the one it should be, or it speaks no TLS.
-    #[error("could not reach the database over TLS; check sslmode and sslrootcert in its URL")]
+    #[error("the database does not prove over TLS to be the one in its URL")]
     Untrusted {
         /// The cause.
         #[source]

@@ -16,6 +16,7 @@ mod first_start;
 mod keys;
 mod one_refresh;
 mod postgres;
+mod postgres_ways;
 mod purges;
 mod revocations;
 mod shared_sign_in;

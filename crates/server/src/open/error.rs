@@ -105,7 +105,7 @@ pub enum OpenError {
     NoPostgres,
     /// PostgreSQL.
     #[cfg(feature = "postgres")]
-    #[error("could not open the {place}")]
+    #[error("could not open {place}")]
     Postgres {
         /// The database, without user and password.
         place: String,
@@ -243,6 +243,10 @@ fn postgres_hint(error: &claviger_store_postgres::OpenError) -> Option<String> {
             "run `claviger store migrate` with the owner's URL (store.owner_url_file)"
         }
         PostgresError::Older { .. } => "run `claviger store migrate` first",
+        PostgresError::Untrusted { .. } => {
+            "name the host as its certificate does, and the file of its authority as sslrootcert; \
+             nothing was sent but the wish to speak TLS"
+        }
         PostgresError::Unfenced { .. } => {
             "make a role of its own: CREATE ROLE claviger LOGIN; give its URL in store.url_file"
         }

@@ -60,16 +60,17 @@ impl Claviger {
 
     /// A node on this PostgreSQL database.
     pub(crate) fn on(database: &Database) -> Self {
+        Self::at(&database.url(), &database.owner_url())
+    }
+
+    /// A node on the PostgreSQL database behind these URLs.
+    pub(crate) fn at(url: &str, owner_url: &str) -> Self {
         let mut node = Self::new();
         for (name, variable, url) in [
-            ("url", "CLAVIGER_STORE_URL_FILE", database.url()),
-            (
-                "owner-url",
-                "CLAVIGER_STORE_OWNER_URL_FILE",
-                database.owner_url(),
-            ),
+            ("url", "CLAVIGER_STORE_URL_FILE", url),
+            ("owner-url", "CLAVIGER_STORE_OWNER_URL_FILE", owner_url),
         ] {
-            let file = node.secret_file(name, &url);
+            let file = node.secret_file(name, url);
             node.environment.push((variable, file));
         }
         node
