@@ -274,6 +274,8 @@ pub struct Problem {
 pub enum ProblemKind {
     /// Our bug, disk or database: 70.
     Bug,
+    /// Somebody else holds the database; nothing was done, and the same may work later: 75.
+    Busy,
     /// Configuration: 5.
     Configuration,
     /// Refused, or a sign-in is needed: 3.
@@ -293,6 +295,7 @@ impl ProblemKind {
             Self::Unreachable => 4,
             Self::Configuration => 5,
             Self::Bug => 70,
+            Self::Busy => 75,
         }
     }
 }

@@ -68,8 +68,11 @@ pub(crate) fn start_logging(config: &Config, command: &Command, verbose: u8) {
     claviger_server::start_logging(config, to, verbose);
 }
 
-/// Whose fault it is decides the exit code.
+/// Whose fault it is decides the exit code, and that what is busy is nobody's (F36).
 pub(crate) fn not_open(error: &OpenError) -> CommandError {
+    if error.is_busy() {
+        return failed(Exit::BUSY, "busy", error, error.hint());
+    }
     failed(
         Exit::of_fault(error.fault()),
         "not_open",
@@ -80,6 +83,9 @@ pub(crate) fn not_open(error: &OpenError) -> CommandError {
 
 /// What was not done to a database, and why.
 pub(crate) fn of_upkeep(code: &str, error: &UpkeepError) -> CommandError {
+    if error.is_busy() {
+        return failed(Exit::BUSY, "busy", error, error.hint());
+    }
     failed(Exit::of_fault(error.fault()), code, error, error.hint())
 }
 

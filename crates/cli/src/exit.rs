@@ -22,15 +22,22 @@ impl Exit {
     pub(crate) const CONFIGURATION: Self = Self(5);
     /// Our bug, disk or database.
     pub(crate) const BUG: Self = Self(70);
+    /// Somebody else holds the database: nothing was done, and the same may work later. The code
+    /// is the `EX_TEMPFAIL` of `sysexits.h`.
+    pub(crate) const BUSY: Self = Self(75);
 
     /// Every code with its meaning, for `docs/cli.md` and the help.
-    pub(crate) const MEANINGS: [(Self, &str); 6] = [
+    pub(crate) const MEANINGS: [(Self, &str); 7] = [
         (Self::DONE, "done"),
         (Self::USAGE, "wrong words on the command line"),
         (Self::REFUSED, "refused, or a sign-in is needed"),
         (Self::UNREACHABLE, "the other side cannot be reached"),
         (Self::CONFIGURATION, "the configuration is wrong"),
         (Self::BUG, "a bug of ours, the disk or the database"),
+        (
+            Self::BUSY,
+            "the database is held by somebody else; try again",
+        ),
     ];
 
     /// What follows from whose fault it is; the one place that says so.
@@ -73,6 +80,7 @@ mod tests {
             (ProblemKind::Unreachable, Exit::UNREACHABLE),
             (ProblemKind::Configuration, Exit::CONFIGURATION),
             (ProblemKind::Bug, Exit::BUG),
+            (ProblemKind::Busy, Exit::BUSY),
         ] {
             assert_eq!(Exit::from(kind), expected);
         }

@@ -39,6 +39,12 @@ pub enum OpenError {
         #[source]
         source: sqlx::Error,
     },
+    /// A later version of Claviger wrote rows into it that this one would misread (F34).
+    #[error("the database holds what only Claviger {version} and later can read; update Claviger")]
+    Later {
+        /// The first version that can.
+        version: String,
+    },
     /// A later version of Claviger wrote it.
     #[error("the database has schema {found}, this version knows up to {known}; update Claviger")]
     Newer {
@@ -93,6 +99,7 @@ impl OpenError {
             Self::Busy { .. } | Self::Database { .. } => Fault::Us,
             Self::Changed { .. }
             | Self::Denied { .. }
+            | Self::Later { .. }
             | Self::Newer { .. }
             | Self::NotOurs
             | Self::Older { .. }

@@ -10,6 +10,7 @@
 //! a role that passes row-level security by, such as a superuser, is refused.
 
 pub use error::OpenError;
+pub use replace::Replacement;
 pub use settings::Settings;
 pub use store::PostgresStore;
 
@@ -26,6 +27,7 @@ mod open;
 mod pool;
 #[path = "../../store/queries/mod.rs"]
 mod queries;
+mod replace;
 mod retry;
 mod settings;
 mod store;

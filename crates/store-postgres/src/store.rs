@@ -153,7 +153,8 @@ async fn migrate_what_is_pending(pool: &Pool) -> Result<(), OpenError> {
     let mut db = pool.read(Scope::Nobody).await.map_err(failed)?;
     let found = inspect(&mut db, &MIGRATIONS).await.map_err(failed)?;
     drop(db);
-    if accept(found)? < KNOWN {
+    let is_marked = !matches!(found, Found::Earlier(_));
+    if accept(found)? < KNOWN || !is_marked {
         accept(migrate(pool, &MIGRATIONS).await.map_err(failed)?)?;
     }
     Ok(())
@@ -181,7 +182,7 @@ fn up_to_date(found: i64) -> Result<(), OpenError> {
     Ok(())
 }
 
-fn as_owner(settings: &Settings, owner: &Secret) -> Settings {
+pub(crate) fn as_owner(settings: &Settings, owner: &Secret) -> Settings {
     Settings {
         url: owner.clone(),
         max_connections: 1,
@@ -203,15 +204,16 @@ async fn migrate_as_owner(
 }
 
 /// The version of a schema that may be used or migrated.
-fn accept(found: Found) -> Result<i64, OpenError> {
+pub(crate) fn accept(found: Found) -> Result<i64, OpenError> {
     match found {
         Found::Changed(version) => Err(OpenError::Changed { version }),
         Found::Empty => Ok(0),
+        Found::Later { version } => Err(OpenError::Later { version }),
         Found::Newer(found) => Err(OpenError::Newer {
             found,
             known: KNOWN,
         }),
         Found::NotOurs => Err(OpenError::NotOurs),
-        Found::Version(version) => Ok(version),
+        Found::Earlier(version) | Found::Version(version) => Ok(version),
     }
 }

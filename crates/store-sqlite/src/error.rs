@@ -17,6 +17,8 @@ pub enum OpenError {
     Busy {
         /// The file.
         path: PathBuf,
+        /// Who, if the system tells.
+        holder: Option<String>,
     },
     /// Its pages do not fit together (F35).
     #[error("the database {path} is damaged")]
@@ -44,6 +46,12 @@ pub enum OpenError {
         /// The cause.
         #[source]
         source: io::Error,
+    },
+    /// A later version of Claviger wrote rows into it that this one would misread (F34).
+    #[error("the database holds what only Claviger {version} and later can read; update Claviger")]
+    Later {
+        /// The first version that can.
+        version: String,
     },
     /// A later version of Claviger wrote it.
     #[error("the database has schema {found}, this version knows up to {known}; update Claviger")]
@@ -82,6 +90,7 @@ impl OpenError {
             Self::Busy { .. } | Self::Database { .. } => Fault::Us,
             Self::Damaged { .. }
             | Self::File { .. }
+            | Self::Later { .. }
             | Self::Newer { .. }
             | Self::NotAFile { .. }
             | Self::NotOurs { .. }

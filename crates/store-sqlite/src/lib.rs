@@ -16,6 +16,7 @@ mod error;
 mod feed;
 mod file;
 mod finish;
+mod holder;
 mod installation;
 mod keys;
 mod locate;

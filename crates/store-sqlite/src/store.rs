@@ -130,6 +130,7 @@ pub(crate) async fn probe(path: &Path) -> sqlx::Result<Found> {
 pub(crate) fn accept(path: &Path, found: Found) -> Result<(), OpenError> {
     match found {
         Found::Empty | Found::Version(_) => Ok(()),
+        Found::Later { version } => Err(OpenError::Later { version }),
         Found::Newer(found) => Err(OpenError::Newer {
             found,
             known: KNOWN,

@@ -26,6 +26,7 @@ pub(crate) mod purges;
 pub(crate) mod registrations;
 pub(crate) mod reseals;
 pub(crate) mod revocations;
+pub(crate) mod sealed;
 pub(crate) mod servers;
 pub(crate) mod sign_ins;
 pub(crate) mod sweeps;

@@ -25,6 +25,13 @@ pub use sign_ins::SignIns;
 pub use sweeps::Sweeps;
 pub use tenant::{Store, TenantStore};
 
+/// What this binary writes into the newest schema (F34).
+///
+/// It goes up when rows begin to mean what an earlier binary would misread although no table
+/// changed: another version of sealed records, another reading of a column. The database remembers
+/// the highest one that worked on it, and every binary of a lower one refuses it.
+pub const FORMAT: i64 = 1;
+
 mod api_tokens;
 mod audit;
 mod changes;

@@ -32,6 +32,14 @@ pub trait Reseals: Send + Sync {
         generation: u32,
         limit: u32,
     ) -> Result<Vec<SealedRow>, StoreError>;
+    /// Every sealed row, whatever it is sealed with, in an order of its own: at most `limit` of
+    /// those that come after `after`, or the first ones. Whoever reads on from the last row of each
+    /// page sees every row once that is there all the time.
+    async fn list_sealed(
+        &self,
+        after: Option<&SealedRow>,
+        limit: u32,
+    ) -> Result<Vec<SealedRow>, StoreError>;
     /// Writes what is sealed in `fresh`, and nothing else of it, if the stored row still holds what
     /// is sealed in `seen`; says whether it did. It never overwrites a rotation.
     async fn reseal(&self, seen: &SealedRow, fresh: &SealedRow) -> Result<bool, StoreError>;

@@ -50,12 +50,16 @@ pub enum TurnEvent {
     },
     /// A key was wrapped anew, or would be.
     Rewrapped(KeyId),
-    /// Rows of a tenant were opened so far.
+    /// Some more rows of a tenant were tried.
     Verified {
         /// Whose.
         tenant: TenantId,
-        /// How many.
-        rows: u64,
+        /// How many of them opened.
+        opened: u64,
+        /// How many were tried so far.
+        done: u64,
+        /// How many there were at the start, if all are tried.
+        total: Option<u64>,
     },
 }
 

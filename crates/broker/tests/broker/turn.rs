@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use claviger_broker::{Attach as _, Keks, Missing, Turn, TurnEvent};
 use claviger_crypto::{Kek, hex};
-use claviger_model::{Outcome, Server, Timestamp, UserId};
+use claviger_model::{Outcome, RegistrationId, Server, Timestamp, UserId};
 use claviger_ports::FetchError;
 use claviger_store::SealedRow;
 use proptest::prelude::{Just, ProptestConfig, Strategy};
@@ -151,6 +151,51 @@ async fn n10_a_turn_seals_every_kind_of_row_anew_and_a_dry_run_does_nothing() {
             .any(|row| row.purpose == "tenant" && row.generation == 1)
     );
     assert_eq!(broken(&verified(&node).await), 1);
+}
+
+#[tokio::test]
+async fn n10_all_is_proved_page_by_page_and_says_how_far_it_has_come() {
+    let (_installation, node, server) = everybody().await;
+    // Sealed for nothing: each is named, and none of them holds up the rest.
+    for number in 0..230 {
+        let mut row = node
+            .rows()
+            .list_registrations(&server.id)
+            .await
+            .unwrap()
+            .remove(0);
+        row.id = RegistrationId::parse(&format!("foreign-{number}")).unwrap();
+        row.issuer = format!("https://issuer-{number}.example");
+        node.rows().insert_registration(&row).await.unwrap();
+    }
+    let events = verified(&node).await;
+    assert_eq!(broken(&events), 230);
+    let pages: Vec<_> = events
+        .iter()
+        .filter_map(|event| match event {
+            TurnEvent::Verified {
+                opened,
+                done,
+                total,
+                ..
+            } => Some((*opened, *done, *total)),
+            _ => None,
+        })
+        .collect();
+    // Three credentials and one registration of their own.
+    let opened: u64 = pages.iter().map(|(opened, ..)| opened).sum();
+    assert_eq!(opened, 4, "{pages:?}");
+    let done: Vec<_> = pages
+        .iter()
+        .map(|(_, done, total)| (*done, *total))
+        .collect();
+    assert_eq!(done, [(100, Some(234)), (200, Some(234)), (234, Some(234))]);
+    // A sample is one look, of every kind.
+    let mut events = Vec::new();
+    let mut on = |event| events.push(event);
+    node.broker.verify_keys(false, &mut on).await.unwrap();
+    // Its own may be in the sample or not.
+    assert!((99..=100).contains(&broken(&events)), "{}", events.len());
 }
 
 #[tokio::test]

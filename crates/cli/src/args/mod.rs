@@ -160,4 +160,5 @@ Examples:
   claviger call linear list_issues --arg limit=5
   claviger serve
 
-Exit codes: 0 done, 2 usage, 3 refused or sign-in needed, 4 unreachable, 5 configuration, 70 bug.";
+Exit codes: 0 done, 2 usage, 3 refused or sign-in needed, 4 unreachable, 5 configuration, 70 bug,
+75 database busy.";

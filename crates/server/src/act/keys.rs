@@ -100,11 +100,17 @@ impl<'a> Teller<'a> {
             } => {
                 // A dry run tells only how many there are.
                 let counted = if summary.dry_run { total } else { done };
+                self.count_resealed(counted, total);
                 self.progress(&tenant, counted, Some(total))
             }
-            TurnEvent::Verified { tenant, rows } => {
-                summary.opened += rows;
-                self.progress(&tenant, rows, None)
+            TurnEvent::Verified {
+                tenant,
+                opened,
+                done,
+                total,
+            } => {
+                summary.opened += opened;
+                self.progress(&tenant, done, total)
             }
             _ => return,
         };
@@ -112,16 +118,17 @@ impl<'a> Teller<'a> {
     }
 
     /// `done` counts from the start of a tenant.
-    fn progress(&mut self, tenant: &TenantId, done: u64, total: Option<u64>) -> Line {
-        if total.is_some() {
-            let step = if done >= self.before {
-                done - self.before
-            } else {
-                done
-            };
-            self.summary.resealed += step;
-            self.before = if Some(done) == total { 0 } else { done };
-        }
+    fn count_resealed(&mut self, done: u64, total: u64) {
+        let step = if done >= self.before {
+            done - self.before
+        } else {
+            done
+        };
+        self.summary.resealed += step;
+        self.before = if done == total { 0 } else { done };
+    }
+
+    fn progress(&self, tenant: &TenantId, done: u64, total: Option<u64>) -> Line {
         let took_ms = self.app.clock.monotonic_ms().saturating_sub(self.began_ms);
         let all = self.summary.resealed + self.summary.opened;
         Line::KeyProgress(KeyProgress {

@@ -98,21 +98,32 @@ const fn kind_of(fault: Fault) -> ProblemKind {
 
 /// The database did not do as it should: our trouble, with the cause in the log.
 fn store_problem(error: &StoreError) -> Refused {
+    if matches!(error, StoreError::Busy) {
+        return busy();
+    }
     tracing::error!(error = %error, cause = ?std::error::Error::source(error), "the database failed");
-    let hint = match error {
-        StoreError::Busy => "another process holds the database; try again in a moment",
-        _ => "the log of the server names the cause; check the disk and the data directory",
-    };
+    let hint = "the log of the server names the cause; check the disk and the data directory";
     let hint = Some(hint.to_owned());
     problem(ProblemKind::Bug, "database", error.to_string(), hint)
 }
 
+/// F36: nothing was done, and nobody is to blame.
+fn busy() -> Refused {
+    tracing::warn!("somebody else holds the database");
+    let hint = "another process holds the database; try again in a moment".to_owned();
+    let message = StoreError::Busy.to_string();
+    problem(ProblemKind::Busy, "busy", message, Some(hint))
+}
+
 fn hold_problem(error: &HoldError) -> Refused {
+    if let HoldError::Store {
+        source: StoreError::Busy,
+    } = error
+    {
+        return busy();
+    }
     tracing::error!(error = %error, cause = ?std::error::Error::source(error), "a credential cannot be used");
     let hint = match error {
-        HoldError::Store {
-            source: StoreError::Busy,
-        } => "another process holds the database; try again in a moment",
         HoldError::Store { .. } => {
             "the log of the server names the cause; check the disk and the data directory"
         }

@@ -149,6 +149,22 @@ impl OpenError {
         }
     }
 
+    /// Whether somebody else holds the database, and the same may work later (F36).
+    pub fn is_busy(&self) -> bool {
+        match self {
+            Self::Database { source, .. } => matches!(source, DatabaseError::Busy { .. }),
+            Self::Store { source }
+            | Self::Vault {
+                source: VaultError::Store { source },
+            } => matches!(source, StoreError::Busy),
+            #[cfg(feature = "postgres")]
+            Self::Postgres { source, .. } => {
+                matches!(source, claviger_store_postgres::OpenError::Busy { .. })
+            }
+            _ => false,
+        }
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -190,6 +206,12 @@ impl OpenError {
             ),
             Self::Store {
                 source: StoreError::Busy,
+            }
+            | Self::Vault {
+                source:
+                    VaultError::Store {
+                        source: StoreError::Busy,
+                    },
             } => Some(BUSY.to_owned()),
             Self::TokenFile { path } => Some(format!(
                 "delete {}; the next start makes a new token",
@@ -204,10 +226,13 @@ impl OpenError {
 fn database_hint(path: &Path, error: &DatabaseError) -> Option<String> {
     let path = path.display();
     match error {
-        DatabaseError::Busy { .. } => Some(BUSY.to_owned()),
+        DatabaseError::Busy { holder, .. } => Some(match holder {
+            Some(holder) => format!("{holder} holds it; end that, or try again in a moment"),
+            None => BUSY.to_owned(),
+        }),
         DatabaseError::Damaged { .. } => Some(DAMAGED.to_owned()),
         DatabaseError::File { .. } => Some(format!("check that you own {path} and may write it")),
-        DatabaseError::Newer { .. } => {
+        DatabaseError::Later { .. } | DatabaseError::Newer { .. } => {
             Some("start the newer claviger that wrote it, or use another --data-dir".to_owned())
         }
         DatabaseError::NotAFile { .. } => Some(format!(
@@ -233,14 +258,17 @@ fn postgres_hint(error: &claviger_store_postgres::OpenError) -> Option<String> {
         PostgresError::Busy { .. } => {
             "see that PostgreSQL runs and takes connections from this machine"
         }
-        PostgresError::Changed { .. } | PostgresError::Newer { .. } => {
+        PostgresError::Changed { .. }
+        | PostgresError::Later { .. }
+        | PostgresError::Newer { .. } => {
             "run the version of claviger on every node that wrote this database last"
         }
         PostgresError::Database { .. } => {
             "the cause above says what PostgreSQL did not like: a password, a name, a disk"
         }
         PostgresError::Denied { .. } => {
-            "run `claviger store migrate` with the owner's URL (store.owner_url_file)"
+            "name the owner's URL with store.owner_url_file; `claviger store migrate` needs it once, and \
+             every `restore --replace` does"
         }
         PostgresError::Older { .. } => "run `claviger store migrate` first",
         PostgresError::Untrusted { .. } => {
@@ -269,7 +297,20 @@ mod tests {
         let path = || PathBuf::from("/data/claviger.db");
         let denied = || std::io::Error::from(std::io::ErrorKind::PermissionDenied);
         let cases = [
-            (DatabaseError::Busy { path: path() }, "try again"),
+            (
+                DatabaseError::Busy {
+                    path: path(),
+                    holder: None,
+                },
+                "try again",
+            ),
+            (
+                DatabaseError::Busy {
+                    path: path(),
+                    holder: Some("process 7 (cp)".to_owned()),
+                },
+                "process 7 (cp) holds it",
+            ),
             (
                 DatabaseError::Newer { found: 9, known: 1 },
                 "newer claviger",

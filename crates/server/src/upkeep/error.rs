@@ -64,11 +64,32 @@ pub enum UpkeepError {
         /// What the first of it said.
         what: String,
     },
+    /// Other nodes work on the database that is to be replaced.
+    #[error("{place} is in use: another node asked it something a moment ago")]
+    InUse {
+        /// The database.
+        place: String,
+    },
     /// It holds nothing.
     #[error("{} holds no installation", path.display())]
     NotABackup {
         /// Which.
         path: PathBuf,
+    },
+    /// The build cannot do it.
+    #[error("this build of Claviger was made without the feature `{feature}`")]
+    NotBuiltIn {
+        /// Which.
+        feature: &'static str,
+    },
+    /// It was wrapped for somebody else, or it is not whole.
+    #[error("the age file {} was not opened", path.display())]
+    NotUnwrapped {
+        /// Which.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The target holds something.
     #[error("{place} is not empty")]
@@ -86,6 +107,12 @@ pub enum UpkeepError {
         found: i64,
         /// The schema this binary works with.
         known: i64,
+    },
+    /// Nobody can be meant by it.
+    #[error("`{head}…` is no age recipient")]
+    Recipient {
+        /// The beginning of what was given; it may be the identity itself.
+        head: String,
     },
     /// A server runs where a backup is to be put.
     #[error("a server runs on this data directory, or another restore does")]
@@ -131,18 +158,31 @@ impl UpkeepError {
             Self::AuditLine { .. }
             | Self::Changed
             | Self::FileExists { .. }
+            | Self::InUse { .. }
             | Self::NotEmpty { .. }
+            | Self::Recipient { .. }
             | Self::Running { .. }
             | Self::Serving { .. } => Fault::Caller,
             Self::AuditFile { .. }
             | Self::Damaged { .. }
             | Self::File { .. }
             | Self::NotABackup { .. }
+            | Self::NotBuiltIn { .. }
             | Self::NothingOpens { .. }
+            | Self::NotUnwrapped { .. }
             | Self::Pending { .. }
             | Self::UrlFile { .. }
             | Self::Wrapped { .. } => Fault::Operator,
             Self::Differs { .. } | Self::Store { .. } => Fault::Us,
+        }
+    }
+
+    /// Whether somebody else holds the database, and the same may work later (F36).
+    pub fn is_busy(&self) -> bool {
+        match self {
+            Self::Open(source) => source.is_busy(),
+            Self::Store { source, .. } => matches!(source, StoreError::Busy),
+            _ => false,
         }
     }
 
@@ -175,6 +215,10 @@ impl UpkeepError {
                 "name another file, or say --force; the database itself is never replaced"
                     .to_owned()
             }
+            Self::InUse { .. } => {
+                "stop every `claviger serve` on this database, on every machine; nothing was written"
+                    .to_owned()
+            }
             Self::NotABackup { .. } => "name a file that `claviger backup` wrote".to_owned(),
             Self::NothingOpens { .. } => {
                 "put the key file of that installation in place; nothing was written".to_owned()
@@ -188,16 +232,27 @@ impl UpkeepError {
                 "stop the `claviger serve` behind {} first; nothing was written",
                 socket.display()
             ),
+            Self::NotBuiltIn { .. } => {
+                "use a build with it, or the program `age` on the file itself".to_owned()
+            }
+            Self::NotUnwrapped { .. } => {
+                "name the identity file of one of its recipients; nothing was written".to_owned()
+            }
+            Self::Recipient { .. } => {
+                "give the line that begins with age1, as `age-keygen -y IDENTITY` prints it"
+                    .to_owned()
+            }
             Self::Wrapped { path } => format!(
-                "unwrap it first: age --decrypt -i IDENTITY -o backup.db {}",
+                "name its identity with --identity FILE, in a build with the feature `age`, or \
+                 unwrap it first: age --decrypt -i IDENTITY -o backup.db {}",
                 path.display()
             ),
             Self::Differs { .. } => {
                 "do not use the copy; empty the target and copy again".to_owned()
             }
             Self::NotEmpty { .. } => {
-                "name a new file or an empty database, or let `claviger restore --replace` move a \
-                 file aside; nothing in this one was changed"
+                "name a new file or an empty database, or let `claviger restore --replace` move what \
+                 is there aside; nothing in this one was changed"
                     .to_owned()
             }
             Self::Serving { socket } => format!(

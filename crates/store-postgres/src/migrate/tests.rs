@@ -1,9 +1,9 @@
 //! Migrations against databases of all sorts.
 
 use claviger_crypto::Secret;
-use claviger_store::Store as _;
 use claviger_store::contract::fixtures::{insert_servers, tenant};
 use claviger_store::contract::version_1;
+use claviger_store::{FORMAT, Store as _};
 use claviger_testkit::postgres::{self, Database};
 
 use super::{Found, KNOWN, MIGRATIONS, inspect, migrate};
@@ -56,7 +56,7 @@ async fn applies_what_is_pending_and_then_nothing() {
     let applied = "SELECT version, name FROM claviger.migrations ORDER BY 1";
     assert_eq!(
         database.query(applied),
-        "1|first\n2|vault\n3|intents\n4|next"
+        "1|first\n2|vault\n3|intents\n4|needs\n5|next"
     );
 }
 
@@ -106,6 +106,7 @@ const FROZEN: [&str; MIGRATIONS.len()] = [
     "1c79021a332da540e13247dc977cd71d40e468e9906cc264f7dadc2141a5829a",
     "68d840028b03a5183973ca758ac363f4de8bd964fb2a92b608f3b340869441b8",
     "fba35749d0b38734a2efd361251f4d138043231c03cfa135c0a31411c92af254",
+    "37c15986acbf8891f2747fc08de850bc6bee1dd3a7251adc201f01aed6cf1b2c",
 ];
 
 // A database that was made by the first version: opened by this one, everything reads as before, and
@@ -125,7 +126,7 @@ async fn opens_a_database_of_the_first_version() {
     version_1::check(&store).await;
     let open = "SELECT count(*) FROM pg_class WHERE relnamespace = 'claviger'::regnamespace
          AND relkind = 'r' AND NOT relforcerowsecurity";
-    assert_eq!(database.query(open), "1");
+    assert_eq!(database.query(open), "2");
 }
 
 // A209: an old binary on a new schema changes nothing and says what to do.
@@ -144,6 +145,43 @@ async fn a209_refuses_a_newer_schema() {
     );
     assert!(refused.to_string().contains("update Claviger"), "{refused}");
     assert_eq!(database.query(TABLES), before);
+}
+
+// F34: the schema is the same, and a later binary noted down that its rows are not. Only the owner
+// notes it down.
+#[tokio::test]
+async fn f34_refuses_rows_that_it_would_misread_and_notes_down_what_it_writes() {
+    let Some((database, _pool)) = fresh() else {
+        return;
+    };
+    PostgresStore::connect(&both(&database)).await.unwrap();
+    let noted = || database.query("SELECT format, version FROM claviger.needs");
+    let own = format!("{FORMAT}|{}", env!("CARGO_PKG_VERSION"));
+    assert_eq!(noted(), own);
+    let user = Settings::new(Secret::new(database.url()));
+    // By an earlier binary: from now on that one refuses it.
+    database.query("UPDATE claviger.needs SET format = 0, version = '0.0.1'");
+    let refused = PostgresStore::connect(&user).await.unwrap_err();
+    assert!(matches!(refused, OpenError::Denied { .. }), "{refused:?}");
+    PostgresStore::connect_as_is(&user).await.unwrap();
+    assert_eq!(noted(), "0|0.0.1");
+    PostgresStore::connect(&both(&database)).await.unwrap();
+    assert_eq!(noted(), own);
+    PostgresStore::connect(&user).await.unwrap();
+    // By a later one.
+    database.query("UPDATE claviger.needs SET format = 99, version = '9.9.9'");
+    for settings in [owners(&database), both(&database), user] {
+        let all = [
+            PostgresStore::connect(&settings).await,
+            PostgresStore::connect_as_is(&settings).await,
+        ];
+        for refused in all {
+            let refused = refused.unwrap_err();
+            assert!(matches!(refused, OpenError::Later { .. }), "{refused:?}");
+            assert!(refused.to_string().contains("Claviger 9.9.9"), "{refused}");
+        }
+    }
+    assert_eq!(noted(), "99|9.9.9");
 }
 
 #[tokio::test]

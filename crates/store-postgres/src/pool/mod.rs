@@ -17,6 +17,8 @@ use crate::open::options;
 #[derive(Debug)]
 pub(crate) struct Pool {
     connections: PgPool,
+    /// Where our tables are.
+    pub(crate) schema: &'static str,
     /// Where everything is read as it was at one instant.
     snapshot: Option<Snapshot>,
     statement_timeout: String,
@@ -58,6 +60,11 @@ impl Scope<'_> {
 impl Pool {
     /// Connects to nothing yet.
     pub(crate) fn new(settings: &Settings) -> Result<Self> {
+        Self::of_schema(settings, SCHEMA)
+    }
+
+    /// The same, with the tables under another name.
+    pub(crate) fn of_schema(settings: &Settings, schema: &'static str) -> Result<Self> {
         let connections = PgPoolOptions::new()
             .max_connections(settings.max_connections)
             .acquire_timeout(settings.acquire_timeout)
@@ -66,6 +73,7 @@ impl Pool {
             .connect_lazy_with(options(settings.url.expose())?);
         Ok(Self {
             connections,
+            schema,
             snapshot: None,
             statement_timeout: milliseconds(settings.statement_timeout),
             lock_timeout: milliseconds(settings.lock_timeout),
@@ -88,6 +96,7 @@ impl Pool {
         let connect = PgConnectOptions::clone(&self.connections.connect_options());
         Ok(Self {
             connections: options.min_connections(0).connect_lazy_with(connect),
+            schema: self.schema,
             snapshot: Some(Snapshot {
                 id,
                 _keeper: Mutex::new(keeper),
@@ -137,7 +146,7 @@ impl Pool {
         // All of it ends with the transaction: the next one on this connection is somebody else's.
         sqlx::query(
             "SELECT set_config('app.tenant', $1, true),
-                 set_config('search_path', 'claviger, pg_temp', true),
+                 set_config('search_path', $4 || ', pg_temp', true),
                  set_config('statement_timeout', $2, true),
                  set_config('lock_timeout', $3, true),
                  set_config('idle_in_transaction_session_timeout', $2, true)",
@@ -145,11 +154,15 @@ impl Pool {
         .bind(scope.as_str())
         .bind(&self.statement_timeout)
         .bind(&self.lock_timeout)
+        .bind(self.schema)
         .execute(&mut db)
         .await?;
         Ok(db)
     }
 }
+
+/// The one that everybody works in.
+pub(crate) const SCHEMA: &str = "claviger";
 
 const ONE_INSTANT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 

@@ -9,6 +9,7 @@ use crate::db::Db;
 use crate::error::Failure;
 use crate::queries::columns::{number, to_json};
 use crate::queries::reseals::{self, is_same_row, with_sealed_of};
+use crate::queries::sealed::{self, Begins};
 use crate::queries::{credentials, registrations, revocations, servers, sign_ins};
 use crate::retry::retry;
 
@@ -30,6 +31,14 @@ impl Reseals for PostgresTenant {
         retry(|| self.sealed_before(generation.into(), limit.into())).await
     }
 
+    async fn list_sealed(
+        &self,
+        after: Option<&SealedRow>,
+        limit: u32,
+    ) -> Result<Vec<SealedRow>, StoreError> {
+        retry(|| self.sealed_after(after.into(), limit)).await
+    }
+
     async fn reseal(&self, seen: &SealedRow, fresh: &SealedRow) -> Result<bool, StoreError> {
         if !is_same_row(seen, fresh) {
             return Ok(false);
@@ -47,6 +56,49 @@ impl Reseals for PostgresTenant {
 }
 
 impl PostgresTenant {
+    async fn sealed_after(
+        &self,
+        begins: Begins<'_>,
+        limit: u32,
+    ) -> Result<Vec<SealedRow>, Failure> {
+        let tenant = &self.tenant;
+        let left = |found: &[SealedRow]| {
+            let found = u32::try_from(found.len()).unwrap_or(u32::MAX);
+            i64::from(limit.saturating_sub(found))
+        };
+        let mut db = self.read().await?;
+        let mut found = Vec::new();
+        if let Some(after) = begins.credentials {
+            for row in sealed::credentials_after(&mut db, tenant, after, left(&found)).await? {
+                let row = credentials::read(tenant, row)?;
+                found.push(SealedRow::Credential(Box::new(row)));
+            }
+        }
+        if let Some(after) = begins.registrations {
+            for row in sealed::registrations_after(&mut db, tenant, after, left(&found)).await? {
+                let row = registrations::read(tenant, row)?;
+                found.push(SealedRow::Registration(Box::new(row)));
+            }
+        }
+        if let Some(after) = begins.revocations {
+            for row in sealed::revocations_after(&mut db, tenant, after, left(&found)).await? {
+                let row = revocations::read(tenant, row)?;
+                found.push(SealedRow::Revocation(Box::new(row)));
+            }
+        }
+        if let Some(after) = begins.servers {
+            for row in sealed::servers_after(&mut db, tenant, after, left(&found)).await? {
+                found.push(SealedRow::Server(Box::new(servers::read(tenant, row)?)));
+            }
+        }
+        if let Some(after) = begins.sign_ins {
+            for row in sealed::sign_ins_after(&mut db, tenant, after, left(&found)).await? {
+                found.push(SealedRow::SignIn(Box::new(sign_ins::read(tenant, row)?)));
+            }
+        }
+        Ok(found)
+    }
+
     async fn sealed_before(&self, before: i64, limit: i64) -> Result<Vec<SealedRow>, Failure> {
         let tenant = &self.tenant;
         let mut db = self.read().await?;

@@ -13,7 +13,7 @@ use crate::migrate::{Found, KNOWN};
 use crate::open::probing;
 use crate::pool::Pool;
 use crate::store::{accept, probe};
-use crate::{OpenError, SqliteStore, file};
+use crate::{OpenError, SqliteStore, file, holder};
 
 /// How thoroughly a file is looked through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,11 +67,12 @@ impl SqliteStore {
     /// version cannot read.
     pub async fn version_of(path: &Path) -> Result<i64, OpenError> {
         let found = probe(path).await.map_err(|source| failed(path, source))?;
-        accept(path, found)?;
-        Ok(match found {
+        let version = match found {
             Found::Version(version) => version,
             _ => 0,
-        })
+        };
+        accept(path, found)?;
+        Ok(version)
     }
 
     /// The schema version of this binary.
@@ -172,7 +173,8 @@ pub async fn fold_log(path: &Path) -> Result<(), OpenError> {
 pub(crate) fn failed(path: &Path, source: sqlx::Error) -> OpenError {
     let path = path.to_owned();
     if is_busy(&source) {
-        OpenError::Busy { path }
+        let holder = holder::find(&path);
+        OpenError::Busy { path, holder }
     } else if code(&source) == Some(CORRUPT) {
         OpenError::Damaged { path, source }
     } else {

@@ -1,7 +1,8 @@
 //! Schema versions: forward only, one transaction for all that is pending.
 
 use claviger_ports::failpoint_in_task;
-use sqlx::{AssertSqlSafe, Connection as _, query_scalar, raw_sql};
+use claviger_store::FORMAT;
+use sqlx::{AssertSqlSafe, Connection as _, query, query_as, query_scalar, raw_sql};
 
 use crate::db::Db;
 
@@ -9,10 +10,11 @@ use crate::db::Db;
 pub(crate) const APPLICATION_ID: i64 = 0x636c_7667;
 
 /// Every migration in order; applied ones are frozen.
-pub(crate) const MIGRATIONS: [&str; 3] = [
+pub(crate) const MIGRATIONS: [&str; 4] = [
     include_str!("../../migrations/0001_first.sql"),
     include_str!("../../migrations/0002_vault.sql"),
     include_str!("../../migrations/0003_intents.sql"),
+    include_str!("../../migrations/0004_needs.sql"),
 ];
 
 /// The schema version of this binary.
@@ -20,10 +22,15 @@ pub(crate) const MIGRATIONS: [&str; 3] = [
 pub(crate) const KNOWN: i64 = MIGRATIONS.len() as i64;
 
 /// What a file says of itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Found {
     /// Nothing is in it yet.
     Empty,
+    /// This schema, with rows that this binary would misread (F34).
+    Later {
+        /// The first version that reads them.
+        version: String,
+    },
     /// A later binary wrote it.
     Newer(i64),
     /// Somebody else's.
@@ -41,14 +48,48 @@ pub(crate) async fn inspect(db: &mut Db, known: i64) -> sqlx::Result<Found> {
         .fetch_one(&mut *db)
         .await?;
     let tables: i64 = query_scalar("SELECT count(*) FROM sqlite_schema")
-        .fetch_one(db)
+        .fetch_one(&mut *db)
         .await?;
     Ok(match (application, version, tables) {
         (0, 0, 0) => Found::Empty,
         (APPLICATION_ID, version, _) if version > known => Found::Newer(version),
-        (APPLICATION_ID, version, _) => Found::Version(version),
+        (APPLICATION_ID, version, _) => match needed(db).await? {
+            Some((format, version)) if format > FORMAT => Found::Later { version },
+            _ => Found::Version(version),
+        },
         _ => Found::NotOurs,
     })
+}
+
+/// What a binary has to know, and the version that first did.
+async fn needed(db: &mut Db) -> sqlx::Result<Option<(i64, String)>> {
+    let tables: i64 = query_scalar("SELECT count(*) FROM sqlite_schema WHERE name = 'needs'")
+        .fetch_one(&mut *db)
+        .await?;
+    if tables == 0 {
+        return Ok(None);
+    }
+    query_as("SELECT format, version FROM needs")
+        .fetch_optional(db)
+        .await
+}
+
+/// Notes down what this binary writes from now on. Says whether that is news.
+async fn mark(db: &mut Db) -> sqlx::Result<bool> {
+    let tables: i64 = query_scalar("SELECT count(*) FROM sqlite_schema WHERE name = 'needs'")
+        .fetch_one(&mut *db)
+        .await?;
+    let known = needed(db).await?.map(|(format, _)| format);
+    if tables == 0 || known >= Some(FORMAT) {
+        return Ok(false);
+    }
+    query("DELETE FROM needs").execute(&mut *db).await?;
+    query("INSERT INTO needs (format, version) VALUES ($1, $2)")
+        .bind(FORMAT)
+        .bind(env!("CARGO_PKG_VERSION"))
+        .execute(db)
+        .await?;
+    Ok(true)
 }
 
 /// Applies what is pending. Killed at any point, the file is as it was before; two processes at
@@ -60,18 +101,22 @@ pub(crate) async fn migrate(db: &mut Db, migrations: &[&'static str]) -> sqlx::R
     let applied = match found {
         Found::Empty => 0,
         Found::Version(applied) => applied,
-        Found::Newer(_) | Found::NotOurs => return Ok(found),
+        Found::Later { .. } | Found::Newer(_) | Found::NotOurs => return Ok(found),
     };
     let pending = usize::try_from(applied)
         .ok()
         .and_then(|applied| migrations.get(applied..))
         .unwrap_or_default();
     if pending.is_empty() {
+        if mark(&mut transaction).await? {
+            transaction.commit().await?;
+        }
         return Ok(found);
     }
     for migration in pending {
         raw_sql(*migration).execute(&mut *transaction).await?;
     }
+    mark(&mut transaction).await?;
     // Both numbers are part of the transaction. They are ours, so nothing can be injected.
     let marks = format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {known};");
     raw_sql(AssertSqlSafe(marks))

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::{env, fs, process};
 
+use claviger_store::FORMAT;
 use claviger_store::contract::version_1;
 use sqlx::{
     AssertSqlSafe, ConnectOptions as _, Connection as _, SqliteConnection, query_scalar, raw_sql,
@@ -125,6 +126,41 @@ async fn a209_refuses_a_newer_schema() {
     assert_eq!(fs::read(&path).unwrap(), before);
 }
 
+// F34: the schema is the same, and a later binary noted down that its rows are not.
+#[tokio::test]
+async fn f34_refuses_rows_that_it_would_misread_and_notes_down_what_it_writes() {
+    let (dir, mut db) = fresh().await;
+    migrate(&mut db, &MIGRATIONS).await.unwrap();
+    let noted = "SELECT format || ' ' || version FROM needs";
+    let own = format!("{FORMAT} {}", env!("CARGO_PKG_VERSION"));
+    let found: String = query_scalar(noted).fetch_one(&mut db).await.unwrap();
+    assert_eq!(found, own);
+    // By an earlier binary: from now on that one refuses it.
+    let earlier = "UPDATE needs SET format = 0, version = '0.0.1'";
+    raw_sql(earlier).execute(&mut db).await.unwrap();
+    let path = dir.path().join("c.db");
+    SqliteStore::open(&path)
+        .await
+        .unwrap()
+        .close()
+        .await
+        .unwrap();
+    let found: Vec<String> = query_scalar(noted).fetch_all(&mut db).await.unwrap();
+    assert_eq!(found, [own]);
+    // By a later one.
+    let later = "UPDATE needs SET format = 99, version = '9.9.9'";
+    raw_sql(later).execute(&mut db).await.unwrap();
+    db.close().await.unwrap();
+    let before = fs::read(&path).unwrap();
+    let refused = SqliteStore::open(&path).await.unwrap_err();
+    assert!(matches!(refused, OpenError::Later { .. }), "{refused}");
+    assert!(refused.to_string().contains("Claviger 9.9.9"), "{refused}");
+    assert_eq!(fs::read(&path).unwrap(), before);
+    // Nor is a copy of it taken for a backup of this version.
+    let copied = SqliteStore::copy_file(&path, &dir.path().join("copy")).await;
+    assert!(matches!(copied, Err(OpenError::Later { .. })), "{copied:?}");
+}
+
 #[tokio::test]
 async fn refuses_the_database_of_another_program() {
     for sql in [
@@ -215,6 +251,7 @@ fn applied_migrations_are_frozen() {
             "883d9cefa08c2459d4fa06ced9c75273176785693481dcc637023ad6c3ed1567",
             "e213647e902dc92b301e85bb0d91b8cd73aaf96d56b23c49070810eb7746ac55",
             "58b502ca94daa704743db65ae11b1676ddb407f0616ca6768cec0afea665172f",
+            "b413e5ce6e30de95ec6317f6c17225c6be9c40c547ce65cbc3435207c0f2ec6f",
         ]
     );
 }

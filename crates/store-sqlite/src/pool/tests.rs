@@ -43,7 +43,7 @@ async fn check_pragmas(db: &mut SqliteConnection, query_only: &str) {
         ("temp_store", "2"),
         ("journal_size_limit", "67108864"),
         ("application_id", "1668052583"),
-        ("user_version", "3"),
+        ("user_version", "4"),
         ("query_only", query_only),
     ] {
         assert_eq!(pragma(db, name).await, expected, "{name}");

@@ -9,6 +9,7 @@ use crate::error::store_error;
 use crate::pool::Unit;
 use crate::queries::columns::{number, to_json};
 use crate::queries::reseals::{self, is_same_row, with_sealed_of};
+use crate::queries::sealed::{self, Begins};
 use crate::queries::{credentials, registrations, revocations, servers, sign_ins};
 
 #[async_trait]
@@ -51,6 +52,54 @@ impl Reseals for SqliteTenant {
         let rows = reseals::sign_ins(&mut db, tenant, before, limit).await;
         for row in rows.map_err(store_error)? {
             found.push(SealedRow::SignIn(Box::new(sign_ins::read(tenant, row)?)));
+        }
+        Ok(found)
+    }
+
+    async fn list_sealed(
+        &self,
+        after: Option<&SealedRow>,
+        limit: u32,
+    ) -> Result<Vec<SealedRow>, StoreError> {
+        let (tenant, begins) = (&self.tenant, Begins::from(after));
+        let left = |found: &[SealedRow]| {
+            let found = u32::try_from(found.len()).unwrap_or(u32::MAX);
+            i64::from(limit.saturating_sub(found))
+        };
+        let mut db = self.pool.read().await?;
+        let mut found = Vec::new();
+        if let Some(after) = begins.credentials {
+            let rows = sealed::credentials_after(&mut db, tenant, after, left(&found)).await;
+            for row in rows.map_err(store_error)? {
+                let row = credentials::read(tenant, row)?;
+                found.push(SealedRow::Credential(Box::new(row)));
+            }
+        }
+        if let Some(after) = begins.registrations {
+            let rows = sealed::registrations_after(&mut db, tenant, after, left(&found)).await;
+            for row in rows.map_err(store_error)? {
+                let row = registrations::read(tenant, row)?;
+                found.push(SealedRow::Registration(Box::new(row)));
+            }
+        }
+        if let Some(after) = begins.revocations {
+            let rows = sealed::revocations_after(&mut db, tenant, after, left(&found)).await;
+            for row in rows.map_err(store_error)? {
+                let row = revocations::read(tenant, row)?;
+                found.push(SealedRow::Revocation(Box::new(row)));
+            }
+        }
+        if let Some(after) = begins.servers {
+            let rows = sealed::servers_after(&mut db, tenant, after, left(&found)).await;
+            for row in rows.map_err(store_error)? {
+                found.push(SealedRow::Server(Box::new(servers::read(tenant, row)?)));
+            }
+        }
+        if let Some(after) = begins.sign_ins {
+            let rows = sealed::sign_ins_after(&mut db, tenant, after, left(&found)).await;
+            for row in rows.map_err(store_error)? {
+                found.push(SealedRow::SignIn(Box::new(sign_ins::read(tenant, row)?)));
+            }
         }
         Ok(found)
     }

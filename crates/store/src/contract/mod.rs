@@ -74,7 +74,8 @@ macro_rules! contract_suite {
                 keys_and_the_installation_record_too;
             registrations: the_last_one_is_current, retiring_keeps_the_row,
                 compares_issuers_as_text, lists_all_of_a_server;
-            reseals: finds_what_an_old_key_sealed, seals_anew_and_writes_nothing_else,
+            reseals: finds_what_an_old_key_sealed,
+                lists_every_sealed_row_once_page_by_page, seals_anew_and_writes_nothing_else,
                 i30_never_overwrites_a_rotation, a208_a_key_in_use_stays,
                 a208_nothing_hangs_on_a_key_that_is_gone,
                 a208_a_server_hangs_on_its_oldest_setting;

@@ -6,8 +6,8 @@ use claviger_model::{
 };
 
 use super::fixtures::{
-    connection, credential, insert_servers, key, key_row, record, registration, revocation, rows,
-    server, sign_in, tenant,
+    connection, credential, insert_servers, key, key_of, key_row, record, registration, revocation,
+    rows, server, sign_in, tenant,
 };
 use crate::{Guarded, SealedRow, Store, StoreError, TenantStore};
 
@@ -113,6 +113,48 @@ pub async fn finds_what_an_old_key_sealed(store: &dyn Store) {
     let other = store.tenant(&tenant("t2"));
     assert_eq!(other.count_sealed_before(9).await.unwrap(), 0);
     assert_eq!(listed(&*other, 9).await, []);
+}
+
+/// Read on page by page, every sealed row comes once, whatever the size of a page.
+pub async fn lists_every_sealed_row_once_page_by_page(store: &dyn Store) {
+    let mut all = fill(store).await.to_vec();
+    let rows = rows(store);
+    insert_keys(store, &[2]).await;
+    for (at, slug, user) in [
+        (1, "linear", "u2"),
+        (2, "notion", "u1"),
+        (1, "linear", "u0"),
+    ] {
+        let key = key_of("t1", user, slug, "default");
+        let mut more = credential(&key, b"a");
+        more.sealed = record(at, b"more");
+        let standing = connection(&key, Standing::Connected);
+        rows.replace_credential(&more, &standing).await.unwrap();
+        all.push(SealedRow::Credential(Box::new(more)));
+    }
+    let mut client = registration("linear", "r0", "https://other.example");
+    client.sealed = record(2, b"client");
+    rows.insert_registration(&client).await.unwrap();
+    all.push(SealedRow::Registration(Box::new(client)));
+    let other = store.tenant(&tenant("t2"));
+    for limit in [1, 2, 3, 100] {
+        let mut found: Vec<SealedRow> = Vec::new();
+        loop {
+            let page = rows.list_sealed(found.last(), limit).await.unwrap();
+            assert!(page.len() <= limit as usize, "{}", page.len());
+            if page.is_empty() {
+                break;
+            }
+            found.extend(page);
+        }
+        assert_eq!(found.len(), all.len(), "pages of {limit}");
+        assert!(
+            all.iter().all(|row| found.contains(row)),
+            "pages of {limit}"
+        );
+        assert_eq!(other.list_sealed(None, limit).await.unwrap(), []);
+        assert_eq!(other.list_sealed(found.first(), limit).await.unwrap(), []);
+    }
 }
 
 /// A row is sealed anew, and nothing else of it is written.
