@@ -126,6 +126,16 @@ impl Places {
             data_dir: data_dir.to_owned(),
         })
     }
+
+    /// Waits until no other process of this data directory puts a key into the keyring; ends when
+    /// the answer is dropped.
+    pub(crate) fn lock_keyring(&self) -> Result<File, PlacesError> {
+        let locked = File::open(&self.data_dir).and_then(|dir| dir.lock().map(|()| dir));
+        locked.map_err(|source| PlacesError::Io {
+            path: self.data_dir.clone(),
+            source,
+        })
+    }
 }
 
 /// Reads a key file; `None` if there is none. As [`read_secret_file`], and nobody else may write its

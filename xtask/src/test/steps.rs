@@ -57,6 +57,11 @@ pub(crate) const STEPS: &[Step] = &[
         run: unit,
     },
     Step {
+        name: "features",
+        purpose: "what is in no default build builds, and its tests pass",
+        run: features,
+    },
+    Step {
         name: "doctests",
         purpose: "the examples in the documentation run",
         run: doctests,
@@ -173,6 +178,27 @@ fn unit(places: &mut Places) -> Result<Outcome> {
         command.args(["--lib", "--bins", "--tests", "--no-fail-fast"]);
     }
     judge(command, BUILD_LIMIT, "a test failed")
+}
+
+/// Further places for the key, and backups for an age recipient: `claviger-server` alone has code
+/// for them.
+fn features(places: &mut Places) -> Result<Outcome> {
+    let which = ["--package", "claviger-server", "--features", "age,keyring"];
+    let clippy = &mut cargo(&places.root);
+    clippy.arg("clippy").args(which);
+    clippy.args(["--all-targets", "--", "-D", "warnings"]);
+    let linted = judge(clippy, BUILD_LIMIT, "a lint fired")?;
+    if !matches!(linted, Outcome::Passed(_)) {
+        return Ok(linted);
+    }
+    let tests = &mut cargo(&places.root);
+    if has_nextest(places) {
+        tests.args(["nextest", "run"]).args(which);
+    } else {
+        tests.arg("test").args(which).arg("--no-fail-fast");
+    }
+    tests.args(["--lib", "kek", "wrap"]);
+    judge(tests, BUILD_LIMIT, "a test failed")
 }
 
 fn doctests(places: &mut Places) -> Result<Outcome> {

@@ -16,6 +16,10 @@ pub(crate) struct BackupArgs {
     /// Replace the file if it is there
     #[arg(long)]
     pub(crate) force: bool,
+    /// Wrap the file for an age recipient (age1…); may be given more than once. The build needs
+    /// the feature `age`
+    #[arg(long, value_name = "RECIPIENT")]
+    pub(crate) recipient: Vec<String>,
     #[command(flatten)]
     pub(crate) output: Output,
 }
@@ -32,6 +36,10 @@ pub(crate) struct RestoreArgs {
     /// A file that `claviger backup` wrote
     #[arg(value_name = "FILE", group = "what")]
     pub(crate) file: Option<PathBuf>,
+    /// The file, mode 600, with the age identity that a wrapped backup opens with. The build needs
+    /// the feature `age`
+    #[arg(long, value_name = "FILE", conflicts_with = "confirm_live")]
+    pub(crate) identity: Option<PathBuf>,
     /// Move the database that is there aside first
     #[arg(long, conflicts_with = "confirm_live")]
     pub(crate) replace: bool,
@@ -48,10 +56,12 @@ pub(crate) struct RestoreArgs {
 const BACKUP_HELP: &str = "\
 Examples:
   claviger backup /backup/claviger-$(date +%F).db
-  claviger backup --force /backup/claviger.db --json";
+  claviger backup --force /backup/claviger.db --json
+  claviger backup --recipient age1… /backup/claviger.db.age";
 
 const RESTORE_HELP: &str = "\
 Examples:
   claviger restore /backup/claviger-2026-05-01.db
   claviger restore --confirm-live
+  claviger restore --identity /safe/identity /backup/claviger.db.age
   claviger restore --replace --live /backup/claviger-2026-05-01.db";

@@ -17,9 +17,11 @@ pub(crate) enum StoreCommand {
     Check(StoreCheckArgs),
     /// Copy the database into an empty one, from SQLite to PostgreSQL or back
     ///
-    /// Copies keys, API tokens, servers, registrations, credentials and connections, and reads
-    /// each row back. Sign-ins in flight are not copied. Stop every `claviger serve` first: what
-    /// is stored meanwhile would be missing. The key file goes with the copy by hand.
+    /// Copies wrapped keys, API tokens, servers, registrations, credentials, connections,
+    /// revocations that are still owed to issuers, the audit log and the installation's id, and
+    /// reads all of it back. Sign-ins in flight and leases are not copied. Stop every
+    /// `claviger serve` first: what is stored meanwhile would be missing. The key file goes with
+    /// the copy by hand.
     Copy(StoreCopyArgs),
     /// Bring the schema of the database up to date, as its owner, and stop
     Migrate(StoreMigrateArgs),

@@ -1,6 +1,6 @@
 //! `claviger backup`: everything as it is at one instant, in one file.
 
-use claviger_server::upkeep::{self, BackedUp, Contents, Progress};
+use claviger_server::upkeep::{self, BackedUp, BackupHow, Contents, Progress};
 use serde_json::json;
 
 use super::store::{not_done, report};
@@ -13,7 +13,11 @@ use crate::printer::Text;
 /// Makes a backup, and says what is in it and what is not.
 pub(crate) async fn run(args: BackupArgs, ctx: &Context<'_>) -> Outcome {
     let mut on_progress = |progress: &Progress| report(progress, ctx);
-    let backing = upkeep::backup(&ctx.config, &args.file, args.force, &mut on_progress);
+    let how = BackupHow {
+        may_replace: args.force,
+        recipients: args.recipient,
+    };
+    let backing = upkeep::backup(&ctx.config, &args.file, &how, &mut on_progress);
     let made = Box::pin(backing).await.map_err(|error| not_done(&error))?;
     if ctx.printer.is_json() {
         ctx.printer.json(&json!({ "backup": made }));

@@ -18,6 +18,7 @@ pub(crate) async fn run(args: RestoreArgs, ctx: &Context<'_>) -> Outcome {
     let how = RestoreHow {
         is_live: args.live,
         may_replace: args.replace,
+        opens_with: args.identity,
     };
     match args.file {
         Some(file) => restore(&file, &how, ctx).await,
@@ -55,9 +56,9 @@ fn say(done: &RestoredTo, ctx: &Context<'_>) {
     ctx.printer.out(&head.bold(&done.to));
     ctx.printer
         .out(&Text::new().plain("  ").plain(counts(&done.contents)));
-    if let Some(path) = &done.moved_aside {
+    if let Some(place) = &done.moved_aside {
         let line = Text::new().dim("  what was there is now ");
-        ctx.printer.talk(&line.plain(path.display().to_string()));
+        ctx.printer.talk(&line.plain(place));
     }
 }
 

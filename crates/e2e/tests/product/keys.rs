@@ -93,6 +93,38 @@ async fn n10_keys_and_key_file_are_changed_under_a_running_gateway() {
 }
 
 #[tokio::test]
+async fn n10_a_dry_run_foretells_what_the_rotation_then_tells() {
+    let upstream = Upstream::protected(LIFE).await;
+    let node = Claviger::new();
+    node.add("up", &upstream.url()).await;
+    assert_eq!(node.sign_in("up").await.code, 0);
+    let listed = || node.must(&["keys", "list", "--json"]);
+    let before = listed().await;
+    let of = |lines: &[Value], word: &str| -> Vec<Value> {
+        let found = lines.iter().filter(|line| line["line"] == word);
+        found.cloned().collect()
+    };
+    let words = ["keys", "rotate", "--json"];
+    let dry = node.must(&[&words[..], &["--dry-run"]].concat()).await;
+    assert_eq!(listed().await, before, "a dry run does nothing");
+    assert_eq!(summary(&dry)["dry_run"], true, "{dry:?}");
+    let wet = node.must(&words).await;
+    for member in ["renewed", "resealed", "broken"] {
+        assert_eq!(summary(&dry)[member], summary(&wet)[member], "{member}");
+    }
+    assert!(summary(&wet)["resealed"].as_u64() >= Some(2), "{wet:?}");
+    assert_eq!(of(&dry, "key_step"), of(&wet, "key_step"));
+    let told = of(&wet, "key_progress").pop().unwrap();
+    assert_eq!(told["done"], told["total"], "{wet:?}");
+    assert_eq!(told["done"], summary(&wet)["resealed"], "{wet:?}");
+    // And so does the proof.
+    let proved = node.must(&["keys", "verify", "--all", "--json"]).await;
+    let told = of(&proved, "key_progress").pop().unwrap();
+    assert_eq!(told["done"], told["total"], "{proved:?}");
+    assert_eq!(told["done"], summary(&proved)["opened"], "{proved:?}");
+}
+
+#[tokio::test]
 async fn a207_a208_a_key_that_is_left_out_too_early_is_named_and_nothing_is_written() {
     let upstream = Upstream::protected(LIFE).await;
     let mut node = Claviger::new();

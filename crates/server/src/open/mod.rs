@@ -14,7 +14,7 @@ pub use error::OpenError;
 pub use kek::{KekError, make_key_file};
 
 use crate::places::Places;
-use kek::KeyPlace;
+use kek::{KeyPlace, OfSystem};
 
 mod error;
 mod kek;
@@ -66,6 +66,7 @@ pub(crate) async fn open(
         entropy: &*entropy,
         absent,
         database: &database,
+        keyring: &OfSystem,
     };
     let pieces = if config.store.url.is_some() {
         shared(config, &key).await?
@@ -100,6 +101,7 @@ pub(crate) async fn open_copy(
         entropy: &*entropy,
         absent: Absent::Refuse,
         database: &database,
+        keyring: &OfSystem,
     };
     let (keks, _) = key.keks(true)?;
     let vault = Vault::open(keks, store.keys(), entropy, clock)

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use claviger_config::StoreSettings;
-use claviger_store_postgres::{OpenError as PostgresError, PostgresStore, Settings};
+use claviger_store_postgres::{OpenError as PostgresError, PostgresStore, Replacement, Settings};
 
 use super::OpenError;
 
@@ -23,6 +23,28 @@ pub(crate) async fn connect_as_is(settings: &StoreSettings) -> Result<PostgresSt
     let failed = |source| OpenError::Postgres { place, source };
     match of(settings) {
         Some(settings) => PostgresStore::connect_as_is(&settings)
+            .await
+            .map_err(failed),
+        None => Err(failed(PostgresError::Url)),
+    }
+}
+
+/// Whether anybody else works on the database.
+pub(crate) async fn is_in_use(settings: &StoreSettings) -> Result<bool, OpenError> {
+    let place = settings.shown().unwrap_or_default();
+    let failed = |source| OpenError::Postgres { place, source };
+    match of(settings) {
+        Some(settings) => PostgresStore::is_in_use(&settings).await.map_err(failed),
+        None => Err(failed(PostgresError::Url)),
+    }
+}
+
+/// Begins a database that is to take the place of the one that is there.
+pub(crate) async fn begin_replacement(settings: &StoreSettings) -> Result<Replacement, OpenError> {
+    let place = settings.shown().unwrap_or_default();
+    let failed = |source| OpenError::Postgres { place, source };
+    match of(settings) {
+        Some(settings) => PostgresStore::begin_replacement(&settings)
             .await
             .map_err(failed),
         None => Err(failed(PostgresError::Url)),

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::contents::Contents;
 use super::draft::{Draft, beside};
+use super::wrap::Recipients;
 use super::{OnProgress, UpkeepError};
 use crate::doors::Doors;
 use crate::open::{self, OpenError};
@@ -31,16 +32,26 @@ pub struct BackedUp {
     pub contents: Contents,
 }
 
+/// How a backup is made.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BackupHow {
+    /// A file that is there is replaced.
+    pub may_replace: bool,
+    /// It is wrapped for these age recipients, if there are any.
+    pub recipients: Vec<String>,
+}
+
 /// Makes a backup while whoever likes works on the database. The file appears under its name only
 /// when it is whole, opens with the key at hand, and is on the disk (F09).
 pub async fn backup(
     config: &Config,
     file: &Path,
-    may_replace: bool,
+    how: &BackupHow,
     on_progress: OnProgress<'_>,
 ) -> Result<BackedUp, UpkeepError> {
+    let recipients = Recipients::parse(&how.recipients)?;
     let places = Places::prepare(&config.data_dir).map_err(OpenError::from)?;
-    refuse_what_is_there(&places, file, may_replace)?;
+    refuse_what_is_there(&places, file, how.may_replace)?;
     let draft = Draft::begin(beside(file, ".part"))?;
     let (from, schema) = match config.store.shown() {
         Some(shown) => (shown, from_postgres(config, draft.path()).await?),
@@ -56,10 +67,14 @@ pub async fn backup(
         verify(config, draft.path(), on_progress).await?
     };
     refuse_damage(draft.path()).await?;
+    let draft = match &recipients {
+        Some(recipients) => wrapped(&draft, file, recipients)?,
+        None => draft,
+    };
     on_disk(draft.path())?;
     let bytes = fs::metadata(draft.path()).map_err(|source| unusable(draft.path(), source))?;
     failpoint!("backup.before_rename");
-    draft.publish(file, may_replace)?;
+    draft.publish(file, how.may_replace)?;
     Ok(BackedUp {
         from,
         file: file.to_owned(),
@@ -67,6 +82,17 @@ pub async fn backup(
         schema,
         contents,
     })
+}
+
+/// The same for recipients alone. What was tried is gone when this is published.
+fn wrapped(plain: &Draft, file: &Path, recipients: &Recipients) -> Result<Draft, UpkeepError> {
+    let draft = Draft::begin(beside(file, ".age.part"))?;
+    let mut from = fs::File::open(plain.path()).map_err(|source| unusable(plain.path(), source))?;
+    let to = fs::OpenOptions::new().write(true).open(draft.path());
+    let mut to = to.map_err(|source| unusable(draft.path(), source))?;
+    let done = recipients.wrap(&mut from, &mut to);
+    done.map_err(|source| unusable(draft.path(), source))?;
+    Ok(draft)
 }
 
 /// Opens a copy with the key of this installation, counts, and opens a sample.

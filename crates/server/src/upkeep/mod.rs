@@ -1,7 +1,7 @@
 //! What is done to a database as a whole: check it, migrate it, copy it, back it up, restore it.
 
 pub use audit::{AuditProof, OnEntries, audit_export, audit_list, audit_verify};
-pub use backup::{BackedUp, backup};
+pub use backup::{BackedUp, BackupHow, backup};
 pub use check::{Broken, Checked, check};
 pub use claviger_broker::{
     Problem as AuditProblem, ProblemKind as AuditProblemKind, Verdict as AuditVerdict,
@@ -24,7 +24,10 @@ mod error;
 mod migrate;
 mod restore;
 mod rows;
+#[cfg(feature = "postgres")]
+mod shared;
 mod target;
+mod wrap;
 
 /// How far a long work has come.
 #[derive(Debug, Clone, PartialEq, Eq)]

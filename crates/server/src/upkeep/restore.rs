@@ -4,7 +4,6 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use claviger_config::Config;
 use claviger_crypto::base64url_encode;
@@ -18,11 +17,12 @@ use serde::Serialize;
 use super::backup::{not_open, open_draft, refuse_damage, unusable, verify};
 use super::contents::Contents;
 use super::draft::{Draft, beside, sync_directory};
+#[cfg(feature = "postgres")]
+use super::shared;
+use super::wrap::{HEAD_BYTES, is_wrapped, unwrap};
 use super::{OnProgress, UpkeepError};
 use crate::installation::{remember, remembered};
 use crate::open::OpenError;
-#[cfg(feature = "postgres")]
-use crate::open::postgres::connect;
 use crate::places::Places;
 use crate::remote::Remote;
 use crate::socket;
@@ -34,6 +34,8 @@ pub struct RestoreHow {
     pub is_live: bool,
     /// What is there is moved aside.
     pub may_replace: bool,
+    /// The file with the age identity that a wrapped backup opens with.
+    pub opens_with: Option<PathBuf>,
 }
 
 /// A backup that was put in place.
@@ -44,7 +46,7 @@ pub struct RestoredTo {
     /// The database, for people.
     pub to: String,
     /// Where what was there is now.
-    pub moved_aside: Option<PathBuf>,
+    pub moved_aside: Option<String>,
     /// Whether it waits for `restore --confirm-live`.
     pub is_held: bool,
     /// Counts the restores of this installation.
@@ -67,11 +69,12 @@ pub async fn restore(
     let is_shared = database.is_some();
     let to = database.unwrap_or_else(|| places.database.display().to_string());
     let is_there = fs::symlink_metadata(&places.database).is_ok_and(|found| found.len() > 0);
-    if (is_shared && how.may_replace) || (!is_shared && is_there && !how.may_replace) {
+    if !is_shared && is_there && !how.may_replace {
         return Err(UpkeepError::NotEmpty { place: to });
     }
+    let there = shared_there(config, how).await?;
     let draft = Draft::begin(beside(&places.database, ".restoring"))?;
-    copy_in(file, draft.path())?;
+    copy_in(file, draft.path(), how.opens_with.as_deref())?;
     // Its version first: a later one's pages may mean what this one does not know.
     let version = SqliteStore::version_of(draft.path()).await;
     if version.map_err(|source| not_open(file, source))? == 0 {
@@ -81,15 +84,14 @@ pub async fn restore(
     refuse_damage(draft.path()).await?;
     // F32: with another key it ends here, and says which one is needed.
     let contents = verify(config, draft.path(), on_progress).await?;
-    let row = mark(&places, draft.path(), how).await?;
+    let row = mark(&places, draft.path(), how, there).await?;
     let moved_aside = if is_shared {
-        into_postgres(config, draft.path()).await?;
-        None
+        into_postgres(config, draft.path(), how).await?
     } else {
         let moved = is_there.then(|| aside(&places)).transpose()?;
         move_aside(&places, moved.as_deref()).await?;
         draft.publish(&places.database, true)?;
-        moved
+        moved.map(|path| path.display().to_string())
     };
     remember(&places, &row)?;
     Ok(RestoredTo {
@@ -115,37 +117,40 @@ async fn claim(places: &Places) -> Result<File, UpkeepError> {
 }
 
 /// A copy of the file, under a name of ours. What others may read is not made readable by it.
-fn copy_in(file: &Path, draft: &Path) -> Result<(), UpkeepError> {
+fn copy_in(file: &Path, draft: &Path, identity: Option<&Path>) -> Result<(), UpkeepError> {
     let failed = |source| unusable(file, source);
     let mut from = File::open(file).map_err(failed)?;
     let mut head = Vec::new();
-    let mut first = (&mut from).take(AGE.len() as u64);
+    let mut first = (&mut from).take(HEAD_BYTES as u64);
     first.read_to_end(&mut head).map_err(failed)?;
-    if head == AGE {
-        let path = file.to_owned();
-        return Err(UpkeepError::Wrapped { path });
-    }
+    let is_wrapped = is_wrapped(&head);
+    let whole = io::Cursor::new(head).chain(from);
+    let mut whole: Box<dyn Read> = match (is_wrapped, identity) {
+        (true, Some(identity)) => unwrap(file, whole, identity)?,
+        (true, None) => {
+            let path = file.to_owned();
+            return Err(UpkeepError::Wrapped { path });
+        }
+        (false, _) => Box::new(whole),
+    };
     let mut to = fs::OpenOptions::new()
         .write(true)
         .mode(0o600)
         .open(draft)
         .map_err(|source| unusable(draft, source))?;
-    let mut whole = head.as_slice().chain(from);
     let copied = io::copy(&mut whole, &mut to).and_then(|_bytes| to.sync_all());
     copied.map_err(|source| unusable(draft, source))
 }
-
-/// What a file begins with that is wrapped for an age identity.
-const AGE: &[u8] = b"age-encryption.org/";
 
 /// Writes into the copy that it is one: what was under way is over, and the epoch is a new one.
 async fn mark(
     places: &Places,
     draft: &Path,
     how: &RestoreHow,
+    there: Option<Installation>,
 ) -> Result<Installation, UpkeepError> {
     let store = open_draft(draft).await?;
-    let marked = mark_in(places, &store, how).await;
+    let marked = mark_in(places, &store, how, there).await;
     let finished = store.finish_draft(draft).await;
     let row = marked.map_err(|source| UpkeepError::Store {
         place: "copy",
@@ -159,6 +164,7 @@ async fn mark_in(
     places: &Places,
     store: &SqliteStore,
     how: &RestoreHow,
+    there: Option<Installation>,
 ) -> Result<Installation, StoreError> {
     store.end_what_was_under_way().await?;
     let rows = store.installation();
@@ -166,10 +172,12 @@ async fn mark_in(
     let known = rows.find_installation().await?;
     let is_new = known.is_none();
     let mut row = known.unwrap_or_else(|| new_installation(now));
-    // Above both: a node that remembers the later one must not take this for an old copy.
+    // Above all of them: a node that remembers the latest must not take this for an old copy.
     let here = remembered(places).filter(|here| here.id == row.id);
     let here = here.map_or(0, |here| here.restore_epoch);
-    row.restore_epoch = row.restore_epoch.max(here).saturating_add(1);
+    let there = there.filter(|there| there.id == row.id);
+    let there = there.map_or(0, |there| there.restore_epoch);
+    row.restore_epoch = row.restore_epoch.max(here).max(there).saturating_add(1);
     row.restored_at = Some(now);
     row.is_held = !how.is_live;
     if is_new {
@@ -235,33 +243,47 @@ async fn move_aside(places: &Places, to: Option<&Path>) -> Result<(), UpkeepErro
     sync_directory(from).map_err(failed)
 }
 
+/// Refuses a shared database that is in use where it is to be replaced, and answers what it says of
+/// itself.
 #[cfg(feature = "postgres")]
-async fn into_postgres(config: &Config, draft: &Path) -> Result<(), UpkeepError> {
-    use super::copy::{Copied, Work};
+async fn shared_there(
+    config: &Config,
+    how: &RestoreHow,
+) -> Result<Option<Installation>, UpkeepError> {
+    if config.store.shown().is_none() || !how.may_replace {
+        return Ok(None);
+    }
+    shared::refuse_if_used(config).await?;
+    Ok(shared::installation_there(config).await)
+}
 
-    let source = open_draft(draft).await?;
-    let target = connect(&config.store).await?;
-    let mut work = Work {
-        from: Arc::new(source.clone()),
-        to: Some(Arc::new(target.clone())),
-        copied: Copied {
-            to: config.store.shown().unwrap_or_default(),
-            ..Copied::default()
-        },
-    };
-    let copied = work.everything(&mut |_| {}).await;
-    drop(work);
-    target.close().await;
-    let closed = source.close().await;
-    copied?;
-    closed.map_err(|source| UpkeepError::Store {
-        place: "copy",
-        source,
-    })
+#[cfg(feature = "postgres")]
+async fn into_postgres(
+    config: &Config,
+    draft: &Path,
+    how: &RestoreHow,
+) -> Result<Option<String>, UpkeepError> {
+    if how.may_replace {
+        return shared::replace(config, draft).await;
+    }
+    shared::fill(config, draft).await.map(|()| None)
 }
 
 #[cfg(not(feature = "postgres"))]
 #[expect(clippy::unused_async, reason = "the same as with PostgreSQL")]
-async fn into_postgres(_config: &Config, _draft: &Path) -> Result<(), UpkeepError> {
+async fn shared_there(
+    _config: &Config,
+    _how: &RestoreHow,
+) -> Result<Option<Installation>, UpkeepError> {
+    Ok(None)
+}
+
+#[cfg(not(feature = "postgres"))]
+#[expect(clippy::unused_async, reason = "the same as with PostgreSQL")]
+async fn into_postgres(
+    _config: &Config,
+    _draft: &Path,
+    _how: &RestoreHow,
+) -> Result<Option<String>, UpkeepError> {
     Err(OpenError::NoPostgres.into())
 }

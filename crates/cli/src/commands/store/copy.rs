@@ -52,14 +52,15 @@ fn say(copied: &Copied, ctx: &Context<'_>) {
     };
     let counts = format!(
         ": {} keys, {} API tokens, {} servers, {} registrations, {} credentials, {} connections, \
-         {} owed revocations",
+         {} owed revocations, {} audit entries",
         copied.keys,
         copied.api_tokens,
         copied.servers,
         copied.registrations,
         copied.credentials,
         copied.connections,
-        copied.revocations
+        copied.revocations,
+        copied.audit_entries
     );
     ctx.printer.out(&head.plain(counts));
     for (name, place) in [("from", &copied.from), ("to", &copied.to)] {

@@ -8,4 +8,5 @@ mod answers;
 mod binary;
 mod http;
 mod seen;
+pub(crate) mod sqlite;
 mod upstream;

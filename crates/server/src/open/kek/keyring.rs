@@ -1,33 +1,69 @@
 //! The keyring of the operating system.
 
 use claviger_crypto::Secret;
-use keyring::{Entry, Error};
 
 use super::KekError;
 
-/// The service under which entries stand.
-const SERVICE: &str = "claviger";
+/// Where entries are kept by name. What does not answer is an error, and never an empty answer.
+pub(in crate::open) trait Keyring: Send + Sync {
+    /// What the entry holds; `None` if there is none.
+    fn read(&self, entry: &str) -> Result<Option<Secret>, KekError>;
+    /// Writes the entry, over what is there.
+    fn write(&self, entry: &str, text: &Secret) -> Result<(), KekError>;
+}
 
-/// What the entry holds; `None` if there is none. A keyring that does not answer is an error.
-pub(super) fn read(entry: &str) -> Result<Option<Secret>, KekError> {
-    match open(entry)?.get_password() {
-        Ok(text) => Ok(Some(Secret::new(text))),
-        Err(Error::NoEntry) => Ok(None),
-        Err(error) => Err(failed(error)),
+/// That of the operating system, where it is built in.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::open) struct OfSystem;
+
+#[cfg(not(feature = "keyring"))]
+impl Keyring for OfSystem {
+    fn read(&self, _entry: &str) -> Result<Option<Secret>, KekError> {
+        Err(KekError::NotBuiltIn { feature: "keyring" })
+    }
+
+    fn write(&self, _entry: &str, _text: &Secret) -> Result<(), KekError> {
+        Err(KekError::NotBuiltIn { feature: "keyring" })
     }
 }
 
-/// Writes the entry. It counts as written once it was read back.
-pub(super) fn write(entry: &str, text: &Secret) -> Result<(), KekError> {
-    open(entry)?.set_password(text.expose()).map_err(failed)
-}
+#[cfg(feature = "keyring")]
+mod system {
+    use std::thread;
 
-fn open(entry: &str) -> Result<Entry, KekError> {
-    Entry::new(SERVICE, entry).map_err(failed)
-}
+    use claviger_crypto::Secret;
+    use keyring::{Entry, Error};
 
-fn failed(error: Error) -> KekError {
-    KekError::Keyring {
-        source: error.into(),
+    use super::{Keyring, OfSystem};
+    use crate::open::KekError;
+
+    /// The service under which entries stand.
+    const SERVICE: &str = "claviger";
+
+    impl Keyring for OfSystem {
+        fn read(&self, entry: &str) -> Result<Option<Secret>, KekError> {
+            let entry = entry.to_owned();
+            aside(move || match Entry::new(SERVICE, &entry)?.get_password() {
+                Ok(text) => Ok(Some(Secret::new(text))),
+                Err(Error::NoEntry) => Ok(None),
+                Err(error) => Err(error),
+            })
+        }
+
+        fn write(&self, entry: &str, text: &Secret) -> Result<(), KekError> {
+            let (entry, text) = (entry.to_owned(), Secret::new(text.expose()));
+            aside(move || Entry::new(SERVICE, &entry)?.set_password(text.expose()))
+        }
+    }
+
+    /// On a thread of its own: it waits for a bus, which a thread of the runtime must not.
+    fn aside<T: Send>(work: impl FnOnce() -> keyring::Result<T> + Send) -> Result<T, KekError> {
+        let done = thread::scope(|scope| scope.spawn(work).join());
+        let failed = |source| KekError::Keyring { source };
+        match done {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => Err(failed(error.into())),
+            Err(_panic) => Err(failed("the way to the keyring broke".into())),
+        }
     }
 }

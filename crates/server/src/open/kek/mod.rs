@@ -14,11 +14,12 @@ pub use error::KekError;
 
 use super::{Absent, OpenError};
 use crate::places::{Places, create_secret_file, read_key_file};
+use keyring::Keyring;
+pub(super) use keyring::OfSystem;
 
 #[cfg(feature = "age")]
 mod age;
 mod error;
-#[cfg(feature = "keyring")]
 mod keyring;
 
 /// Where the KEK is, and what to do without one.
@@ -28,6 +29,7 @@ pub(super) struct KeyPlace<'a> {
     pub(super) entropy: &'a dyn Entropy,
     pub(super) absent: Absent,
     pub(super) database: &'a str,
+    pub(super) keyring: &'a dyn Keyring,
 }
 
 // === impl KeyPlace ===
@@ -130,10 +132,9 @@ impl KeyPlace<'_> {
         Err(KekError::NotBuiltIn { feature: "age" }.into())
     }
 
-    #[cfg(feature = "keyring")]
     fn in_keyring(&self) -> Result<Option<Kek>, OpenError> {
         let entry = &self.settings.keyring_entry;
-        let Some(text) = keyring::read(entry)? else {
+        let Some(text) = self.keyring.read(entry)? else {
             return Ok(None);
         };
         let kek = Kek::parse(&text).map_err(|source| KekError::Entry {
@@ -143,22 +144,16 @@ impl KeyPlace<'_> {
         Ok(Some(kek))
     }
 
-    #[cfg(feature = "keyring")]
+    /// Of two first starts at once one writes: a keyring knows no "only if there is none", and the
+    /// key that is written over is lost with whatever it wrapped.
     fn put_into_keyring(&self, new: &Secret) -> Result<bool, OpenError> {
-        keyring::write(&self.settings.keyring_entry, new)?;
+        let _alone = self.places.lock_keyring()?;
+        let entry = &self.settings.keyring_entry;
+        if self.keyring.read(entry)?.is_some() {
+            return Ok(false);
+        }
+        self.keyring.write(entry, new)?;
         Ok(true)
-    }
-
-    #[cfg(not(feature = "keyring"))]
-    #[expect(clippy::unused_self, reason = "the same as with a keyring")]
-    fn in_keyring(&self) -> Result<Option<Kek>, OpenError> {
-        Err(KekError::NotBuiltIn { feature: "keyring" }.into())
-    }
-
-    #[cfg(not(feature = "keyring"))]
-    #[expect(clippy::unused_self, reason = "the same as with a keyring")]
-    fn put_into_keyring(&self, _new: &Secret) -> Result<bool, OpenError> {
-        Err(KekError::NotBuiltIn { feature: "keyring" }.into())
     }
 }
 

@@ -1,7 +1,9 @@
 //! Key sources, good and bad.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::sync::Mutex;
 
 use claviger_config::{Config, Sources};
 use claviger_ports::system::SystemEntropy;
@@ -13,6 +15,32 @@ use crate::places::PlacesError;
 struct Bench {
     home: TempDir,
     settings: KeySettings,
+    keyring: Box<dyn Keyring>,
+}
+
+/// A keyring in memory.
+#[derive(Default)]
+struct InMemory {
+    entries: Mutex<BTreeMap<String, String>>,
+    /// It is locked, and nobody unlocks it.
+    is_locked: bool,
+}
+
+impl Keyring for InMemory {
+    fn read(&self, entry: &str) -> Result<Option<Secret>, KekError> {
+        if self.is_locked {
+            return Err(KekError::Keyring {
+                source: "locked".into(),
+            });
+        }
+        Ok(self.entries.lock().unwrap().get(entry).map(Secret::new))
+    }
+
+    fn write(&self, entry: &str, text: &Secret) -> Result<(), KekError> {
+        let text = text.expose().to_owned();
+        self.entries.lock().unwrap().insert(entry.to_owned(), text);
+        Ok(())
+    }
 }
 
 impl Bench {
@@ -32,7 +60,11 @@ impl Bench {
             sources.environment.insert(name.into(), value.into());
         }
         let settings = Config::load(&sources).unwrap().keys;
-        Self { home, settings }
+        Self {
+            home,
+            settings,
+            keyring: Box::new(OfSystem),
+        }
     }
 
     fn keks(&self, has_data: bool) -> Result<(Keks, bool), OpenError> {
@@ -43,6 +75,7 @@ impl Bench {
             entropy: &SystemEntropy,
             absent: Absent::Make,
             database: "db",
+            keyring: &*self.keyring,
         };
         place.keks(has_data)
     }
@@ -204,21 +237,71 @@ fn a_keyring_that_is_not_built_in_is_no_reason_for_a_file() {
     assert!(!bench.home.path().join("data/key").exists());
 }
 
+#[test]
+fn a207_a_keyring_makes_its_entry_once_and_is_taken_at_its_word() {
+    let mut bench = Bench::new("[keys]\nsource = 'keyring'\nkeyring_entry = 'mine'\n", &[]);
+    bench.keyring = Box::new(InMemory::default());
+    // A database is there already, and its key is not.
+    let error = bench.keks(true).unwrap_err();
+    assert!(
+        matches!(&error, OpenError::Kek(KekError::NoEntry { entry }) if entry == "mine"),
+        "{error:?}"
+    );
+    assert!(error.hint().unwrap().contains("`mine`"));
+    let (made, is_new) = bench.keks(false).unwrap();
+    assert!(is_new);
+    let (again, is_new) = bench.keks(false).unwrap();
+    assert!(!is_new);
+    assert_eq!(made.ids(), again.ids());
+    assert_eq!(bench.keks(true).unwrap().0.ids(), made.ids());
+    assert!(!bench.home.path().join("data/key").exists());
+
+    bench.keyring.write("mine", &Secret::new("CANARY")).unwrap();
+    let error = bench.keks(true).unwrap_err();
+    assert!(
+        matches!(error, OpenError::Kek(KekError::Entry { .. })),
+        "{error:?}"
+    );
+    assert!(!format!("{error:?}{error}").contains("CANARY"));
+    bench.keyring = Box::new(InMemory {
+        is_locked: true,
+        ..InMemory::default()
+    });
+    for has_data in [true, false] {
+        let error = bench.keks(has_data).unwrap_err();
+        assert!(
+            matches!(error, OpenError::Kek(KekError::Keyring { .. })),
+            "{error:?}"
+        );
+        assert!(error.hint().unwrap().contains("unlock"), "{error:?}");
+    }
+}
+
+// A machine without a desktop has none: it says so, and within a runtime.
+#[cfg(feature = "keyring")]
+#[tokio::test]
+async fn the_keyring_of_the_system_answers_or_says_that_it_does_not() {
+    match OfSystem.read("claviger-test-that-nobody-has") {
+        Ok(None) | Err(KekError::Keyring { .. }) => {}
+        other => panic!("{other:?}"),
+    }
+}
+
 #[cfg(feature = "age")]
 #[test]
 fn an_age_file_opens_with_its_identity_or_its_passphrase() {
-    use age::secrecy::{ExposeSecret, SecretString};
+    use ::age::secrecy::{ExposeSecret, SecretString};
 
-    let identity = age::x25519::Identity::generate();
+    let identity = ::age::x25519::Identity::generate();
     let text = line(5);
-    let file = age::encrypt(&identity.to_public(), text.as_bytes()).unwrap();
+    let file = ::age::encrypt(&identity.to_public(), text.as_bytes()).unwrap();
     let settings = "[keys]\nsource = 'age'\nfile = 'key.age'\nage_identity_file = 'identity'\n";
     let bench = Bench::new(settings, &[]);
     bench.write("key.age", &file, 0o600);
     let secret = format!("# mine\n{}\n", identity.to_string().expose_secret());
     bench.write("identity", secret.as_bytes(), 0o600);
     assert_eq!(bench.keks(true).unwrap().0.ids(), [id(5)]);
-    let other = age::x25519::Identity::generate();
+    let other = ::age::x25519::Identity::generate();
     bench.write(
         "identity",
         other.to_string().expose_secret().as_bytes(),
@@ -230,9 +313,10 @@ fn an_age_file_opens_with_its_identity_or_its_passphrase() {
         "{error:?}"
     );
 
-    let mut recipient = age::scrypt::Recipient::new(SecretString::from("correct horse".to_owned()));
+    let mut recipient =
+        ::age::scrypt::Recipient::new(SecretString::from("correct horse".to_owned()));
     recipient.set_work_factor(10);
-    let file = age::encrypt_and_armor(&recipient, text.as_bytes()).unwrap();
+    let file = ::age::encrypt_and_armor(&recipient, text.as_bytes()).unwrap();
     let settings = "[keys]\nsource = 'age'\nfile = 'key.age'\nage_passphrase_file = 'words'\n";
     let bench = Bench::new(settings, &[]);
     bench.write("key.age", file.as_bytes(), 0o600);
