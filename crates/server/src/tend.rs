@@ -158,12 +158,13 @@ async fn say_damage(path: &Path, depth: Depth) {
     }
 }
 
-async fn look_at_log(path: &Path) {
+/// F37: says that the log grows; answers its size if it does.
+async fn look_at_log(path: &Path) -> Option<u64> {
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
     let log = Path::new(&log);
     if size(log) <= MOST_LOG {
-        return;
+        return None;
     }
     if let Err(error) = checkpoint(path).await {
         tracing::debug!(%error, "the log could not be written back");
@@ -174,6 +175,7 @@ async fn look_at_log(path: &Path) {
         log = %log.display(),
         "the database's log grows: some program holds the database open and reads for long; end it"
     );
+    Some(bytes)
 }
 
 /// When the whole file was checked last, by any server on this data directory; the first server
@@ -202,4 +204,28 @@ const CHECKED: &str = "checked";
 
 fn size(path: &Path) -> u64 {
     fs::metadata(path).map_or(0, |found| found.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use claviger_store_sqlite::SqliteStore;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn f37_a_log_that_grows_is_said_and_a_usual_one_is_not() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("c.db");
+        let store = SqliteStore::open(&path).await.unwrap();
+        assert_eq!(look_at_log(&path).await, None);
+        // A hole in the file: nothing of it is on the disk.
+        let log = fs::OpenOptions::new()
+            .write(true)
+            .open(home.path().join("c.db-wal"))
+            .unwrap();
+        log.set_len(MOST_LOG + 1).unwrap();
+        assert_eq!(look_at_log(&path).await, Some(MOST_LOG + 1));
+        store.close().await.unwrap();
+        assert_eq!(look_at_log(&path).await, None);
+    }
 }
