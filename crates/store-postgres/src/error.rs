@@ -72,6 +72,9 @@ pub enum OpenError {
         /// The first one that will do.
         oldest: i32,
     },
+    /// Somebody else puts a database in its place.
+    #[error("another restore is at work on this database")]
+    Replacing,
     /// Row-level security does not hold for the role.
     #[error(
         "the role {role} passes row-level security by; use a role without SUPERUSER and BYPASSRLS"
@@ -97,6 +100,7 @@ impl OpenError {
     pub const fn fault(&self) -> Fault {
         match self {
             Self::Busy { .. } | Self::Database { .. } => Fault::Us,
+            Self::Replacing => Fault::Caller,
             Self::Changed { .. }
             | Self::Denied { .. }
             | Self::Later { .. }

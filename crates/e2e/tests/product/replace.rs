@@ -60,12 +60,7 @@ async fn f31_f33_a_backup_takes_the_place_of_a_shared_database_that_nobody_uses(
     refused(&one, &words, 3, "in_use").await;
     assert_eq!(gateway.stop().await, 0);
     refused(&one, &words[1..], 3, "not_empty").await;
-    // F32: with another key.
-    let stranger = node();
-    let foreign = Claviger::new();
-    foreign.add("mine", "http://127.0.0.1:9/mcp").await;
-    stranger.share_key_of(&foreign);
-    refused(&stranger, &words, 5, "not_open").await;
+    refused_with_another_key(node(), &words).await;
     assert_eq!(slugs(&one).await, ["later", "up"]);
     assert_eq!(schemas(&database), ["claviger"]);
 
@@ -106,15 +101,26 @@ async fn f31_f33_a_backup_takes_the_place_of_a_shared_database_that_nobody_uses(
     let checked = one.must(&["store", "check", "--json"]).await;
     assert_eq!(checked[0]["ok"], true, "{checked:?}");
 
-    // Back to what was before, as docs/backup.md says.
-    let newest = database.query(&format!(
-        "ALTER SCHEMA claviger RENAME TO claviger_wrong; ALTER SCHEMA {aside} RENAME TO claviger;
-         SELECT 'done'"
-    ));
-    assert_eq!(newest, "done");
-    one.must(&["store", "migrate", "--json"]).await;
-    let rolled = one.run(&["server", "list", "--json"]).await;
-    assert_eq!(rolled.code, 5, "an older epoch is said: {rolled:?}");
-    one.must(&["restore", "--confirm-live", "--json"]).await;
+    go_back(&one, &database, &aside).await;
     assert_eq!(slugs(&one).await, ["later", "up"]);
+}
+
+/// F32.
+async fn refused_with_another_key(stranger: Claviger, words: &[&str]) {
+    let foreign = Claviger::new();
+    foreign.add("mine", "http://127.0.0.1:9/mcp").await;
+    stranger.share_key_of(&foreign);
+    refused(&stranger, words, 5, "not_open").await;
+}
+
+/// As docs/backup.md says.
+async fn go_back(node: &Claviger, database: &Database, aside: &str) {
+    database.query(&format!(
+        "BEGIN; ALTER SCHEMA claviger RENAME TO claviger_wrong;
+         ALTER SCHEMA {aside} RENAME TO claviger; COMMIT"
+    ));
+    node.must(&["store", "migrate", "--json"]).await;
+    let rolled = node.run(&["server", "list", "--json"]).await;
+    assert_eq!(rolled.code, 5, "an older epoch is said: {rolled:?}");
+    node.must(&["restore", "--confirm-live", "--json"]).await;
 }

@@ -271,6 +271,7 @@ fn postgres_hint(error: &claviger_store_postgres::OpenError) -> Option<String> {
              every `restore --replace` does"
         }
         PostgresError::Older { .. } => "run `claviger store migrate` first",
+        PostgresError::Replacing => "wait for its end; nothing was written",
         PostgresError::Untrusted { .. } => {
             "name the host as its certificate does, and the file of its authority as sslrootcert; \
              nothing was sent but the wish to speak TLS"

@@ -115,7 +115,8 @@ pub(super) fn unwrap<R: Read + 'static>(
     Err(UpkeepError::NotBuiltIn { feature: "age" })
 }
 
-#[cfg(all(test, feature = "age"))]
+#[cfg(feature = "age")]
+#[cfg(test)]
 mod tests {
     use std::fs;
     use std::io::Cursor;
