@@ -81,13 +81,24 @@ pub enum Missing {
     },
 }
 
+/// On whose behalf a credential is asked for, as the audit log names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asker {
+    /// Whose credential it is.
+    pub user: UserId,
+    /// The client that sends the request, where its token was issued to one.
+    pub client: Option<String>,
+    /// The id of the token it came with; never the token.
+    pub token: Option<String>,
+}
+
 /// Hands out credentials for forwarded requests.
 #[async_trait]
 pub trait Attach: Send + Sync + 'static {
-    /// What to attach to a request of `user` to `server`. From memory while it is fresh.
+    /// What to attach to a request of `asker` to `server`. From memory while it is fresh.
     /// Where a sign-in may be needed but none was made, the attachment is bare: the upstream
     /// decides, and its challenge says what to sign in for.
-    async fn attach(&self, server: &Server, user: &UserId) -> Result<Attachment, Missing>;
+    async fn attach(&self, server: &Server, asker: &Asker) -> Result<Attachment, Missing>;
 
     /// The upstream refused `used`. Gives something better to try once, or says what is missing.
     /// A second refusal of the same request must be reported here too, and never gives a third
@@ -95,10 +106,22 @@ pub trait Attach: Send + Sync + 'static {
     async fn refused(
         &self,
         server: &Server,
-        user: &UserId,
+        asker: &Asker,
         used: &Attachment,
         refusal: &Refusal,
     ) -> Result<Attachment, Missing>;
+}
+
+// === impl Asker ===
+
+impl From<UserId> for Asker {
+    fn from(user: UserId) -> Self {
+        Self {
+            user,
+            client: None,
+            token: None,
+        }
+    }
 }
 
 // === impl Attachment ===

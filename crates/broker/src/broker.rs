@@ -28,7 +28,7 @@ use crate::rescue::Rescue;
 use crate::restored::Restored;
 use crate::sign_in::Ending;
 use crate::ticket::Tickets;
-use crate::{Act, Auditor, Came, Note, TokenMark, Vault, VaultError};
+use crate::{Act, Actor, Auditor, Note, TokenMark, Vault, VaultError};
 
 /// How the broker speaks for this installation.
 #[derive(Debug, Clone)]
@@ -71,6 +71,8 @@ pub struct BrokerParts {
 #[derive(Clone)]
 pub struct Broker {
     pub(crate) inner: Arc<Inner>,
+    /// On whose behalf it acts, where that is not whoever runs this process.
+    by: Option<Actor>,
 }
 
 pub(crate) struct Inner {
@@ -174,6 +176,7 @@ impl Broker {
     pub fn new(parts: BrokerParts) -> Self {
         let flights = Flights::new(Arc::clone(&parts.tasks));
         Self {
+            by: None,
             inner: Arc::new(Inner {
                 parts,
                 cache: Cache::default(),
@@ -190,6 +193,27 @@ impl Broker {
                 closed: watch::channel(false).0,
             }),
         }
+    }
+
+    /// The same broker on behalf of somebody else, whom the audit log names.
+    #[must_use]
+    pub fn acting(&self, by: Actor) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+            by: Some(by),
+        }
+    }
+
+    /// On whose behalf administrative acts are done.
+    pub fn by(&self) -> Actor {
+        let admin = || self.inner.parts.audit.admin();
+        self.by.clone().unwrap_or_else(admin)
+    }
+
+    /// On whose behalf a user's own things are done: theirs, unless somebody else is named.
+    pub(crate) fn by_or(&self, user: &UserId) -> Actor {
+        let own = || Actor::User(user.clone());
+        self.by.clone().unwrap_or_else(own)
     }
 
     /// Forgets what is in memory: another process may have written.
@@ -293,16 +317,10 @@ impl Inner {
         row: &Credential,
     ) -> Result<Tokens, HoldError> {
         let context = credential_context(server, row);
+        let about = || Note::credential(Act::Tamper, server, &row.key).with("of", "credential");
         let opened = self
-            .parts
-            .vault
-            .open_record(&row.key.tenant, &context, &row.sealed)
-            .await;
-        if let Err(VaultError::Tampered { .. }) = &opened {
-            let note = Note::credential(Act::Tamper, server, &row.key).came(Came::Refused);
-            self.parts.audit.tell_soon(note);
-        }
-        let opened = opened?;
+            .open_sealed(&row.key.tenant, &context, &row.sealed, about)
+            .await?;
         Ok(Tokens::from_bytes(&opened, row)?)
     }
 

@@ -49,12 +49,12 @@ impl Broker {
     ) -> Result<Disconnected, HoldError> {
         let key = key_of(server, user);
         let (send, receive) = oneshot::channel();
-        let (inner, server) = (Arc::clone(&self.inner), server.clone());
+        let (inner, server, by) = (Arc::clone(&self.inner), server.clone(), self.by_or(user));
         // What was ended here must also be revoked there, even if nobody waits to hear of it.
         self.inner.parts.tasks.spawn(
             "disconnect",
             Box::pin(async move {
-                drop(send.send(inner.disconnect(&server, &key).await));
+                drop(send.send(inner.disconnect(&server, &key, by).await));
             }),
         );
         receive.await.unwrap_or(Err(HoldError::BrokeOff))
@@ -68,6 +68,7 @@ impl Inner {
         self: &Arc<Self>,
         server: &Server,
         key: &CredentialKey,
+        by: Actor,
     ) -> Result<Disconnected, HoldError> {
         let rows = self.rows(key);
         // What is still on its way must not be stored behind this.
@@ -85,7 +86,8 @@ impl Inner {
             let owing = self.owing(server, &row).await?;
             let connection = self.ended_connection(key, Reason::Disconnected);
             // A refresh may come in between: what it stored is what has to go then.
-            if self.give_up(server, &row, &connection, &owing).await? == Guarded::Superseded {
+            let given_up = self.give_up(server, &row, &connection, &owing, by.clone());
+            if given_up.await? == Guarded::Superseded {
                 continue;
             }
             self.cache.forget(key);
@@ -105,12 +107,15 @@ impl Inner {
         row: &Credential,
         connection: &Connection,
         owing: &Owing,
+        by: Actor,
     ) -> Result<Guarded, HoldError> {
         let note = Note::credential(Act::CredentialEnd, server, &row.key)
-            .by(Actor::User(row.key.user.clone()))
+            .by(by)
             .with("version", row.version)
             .with("is_owed", matches!(owing, Owing::Row(_)));
-        let (draft, rows) = self.parts.audit.change(&row.key.tenant, note).await?;
+        let notes = [Some(note), owing.note()].into_iter().flatten().collect();
+        let audit = &self.parts.audit;
+        let (draft, rows) = audit.change_with(&row.key.tenant, notes).await?;
         let ended = match owing {
             Owing::Row(owed) => {
                 rows.surrender_credential(&row.key, &row.fingerprint, connection, owed)

@@ -7,9 +7,10 @@ use claviger_model::{Connection, Credential, CredentialKey, Revocation, Server, 
 use claviger_store::StoreError;
 
 use crate::broker::Inner;
+use crate::owed::queued;
 use crate::record::Tokens;
 use crate::serve::Chain;
-use crate::{HoldError, Note};
+use crate::{Act, HoldError, Note};
 
 /// How long a new token is held in memory while the database does not take it.
 const KEEP_TRYING_MS: u64 = 300_000;
@@ -104,7 +105,10 @@ impl Inner {
         };
         let note = note.clone().with("version", row.version);
         let note = note.with("is_owed", owed.is_some());
-        let (draft, rows) = self.parts.audit.change(&row.key.tenant, note).await?;
+        let mut notes = vec![Note::new(Act::SignInEnd, sign_in), note];
+        notes.extend(owed.as_ref().map(queued));
+        let audit = &self.parts.audit;
+        let (draft, rows) = audit.change_with(&row.key.tenant, notes).await?;
         let written = rows
             .complete_sign_in(sign_in, row, connection, owed.as_ref())
             .await;

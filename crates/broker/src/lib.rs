@@ -8,10 +8,11 @@
 //! token to a caller, send a credential anywhere but to the issuer and resource it belongs to, or
 //! end one for any other reason than a refusal of the very token it still holds or a person's act.
 
-pub use attach::{Attach, Attachment, Missing, Refusal, TokenMark};
+pub use attach::{Asker, Attach, Attachment, Missing, Refusal, TokenMark};
 pub use audit::{
-    Act, Actor, AuditMode, AuditParts, AuditSettings, Auditor, Came, Changed, Draft, Note, Problem,
-    ProblemKind, Unreadable, Verdict, Verifier, entry_of_line, generation_of, line_of_entry,
+    Act, Actor, AuditMode, AuditParts, AuditSettings, Auditor, Came, Changed, Draft, Exported,
+    LONGEST_LINE, Note, Problem, ProblemKind, Unreadable, Verdict, Verifier, generation_of,
+    is_key_of_log, line_of_entry, line_of_key, read_line,
 };
 pub use broker::{Broker, BrokerParts, BrokerSettings, HoldError, reach_of};
 pub use disconnect::{AtIssuer, Disconnected};
@@ -60,6 +61,7 @@ mod sign_in;
 mod standing;
 mod step;
 mod sweep;
+mod tampered;
 mod terms;
 mod ticket;
 mod turn;

@@ -9,7 +9,7 @@ use claviger_store::{Purged, StoreError};
 use crate::broker::Inner;
 use crate::disconnect::AtIssuer;
 use crate::keep::MOST_RACES;
-use crate::owed::Owing;
+use crate::owed::{Owing, queued};
 use crate::terms::Terms;
 use crate::{Act, Broker, HoldError, Note};
 
@@ -94,7 +94,7 @@ impl Broker {
             let settings = Terms::of(old).ended_by(&Terms::of(new), &held);
             if settings.is_empty() {
                 let audit = &inner.parts.audit;
-                let note = Note::server(Act::ServerSet, new).by(audit.admin());
+                let note = Note::server(Act::ServerSet, new).by(self.by());
                 let (draft, recorded) = audit.change(&old.tenant, note).await?;
                 return match draft.settle(recorded.update_server(old, new).await) {
                     Ok(true) => Ok(ServerChange::default()),
@@ -106,11 +106,10 @@ impl Broker {
             let (purged, owing) = inner
                 .purged(old, held, Reason::SettingsChanged, may_end)
                 .await?;
+            let note = Note::server(Act::ServerSet, new).with("settings", settings.join(" "));
+            let notes = self.purge_notes(note, old, &purged);
             let audit = &inner.parts.audit;
-            let note = Note::server(Act::ServerSet, new)
-                .by(audit.admin())
-                .with("ended", purged.len());
-            let (draft, recorded) = audit.change(&old.tenant, note).await?;
+            let (draft, recorded) = audit.change_with(&old.tenant, notes).await?;
             match draft.settle(recorded.purge_server(old, new, &purged).await) {
                 Ok(true) => {
                     claviger_ports::failpoint_in_task!("revoke.after_end");
@@ -144,11 +143,10 @@ impl Broker {
             let (purged, owing) = inner
                 .purged(server, held, Reason::Disconnected, may_end)
                 .await?;
+            let note = Note::server(Act::ServerRemove, server);
+            let notes = self.purge_notes(note, server, &purged);
             let audit = &inner.parts.audit;
-            let note = Note::server(Act::ServerRemove, server)
-                .by(audit.admin())
-                .with("ended", purged.len());
-            let (draft, recorded) = audit.change(&server.tenant, note).await?;
+            let (draft, recorded) = audit.change_with(&server.tenant, notes).await?;
             match draft.settle(recorded.surrender_server(&server.id, &purged).await) {
                 Ok(true) => {
                     claviger_ports::failpoint_in_task!("revoke.after_end");
@@ -160,6 +158,23 @@ impl Broker {
             }
         }
         Err(StoreError::Busy.into())
+    }
+
+    /// The entries of a change: of itself, of every credential that ends with it, and of what that
+    /// leaves to do at issuers.
+    fn purge_notes(&self, change: Note, server: &Server, purged: &[Purged]) -> Vec<Note> {
+        let by = self.by();
+        let change = change.by(by.clone()).with("ended", purged.len());
+        let mut notes = vec![change];
+        for one in purged {
+            let owed = one.revocation.as_ref();
+            let note = Note::credential(Act::CredentialPurge, server, &one.connection.key)
+                .by(by.clone())
+                .with("is_owed", owed.is_some());
+            notes.push(note);
+            notes.extend(owed.map(queued));
+        }
+        notes
     }
 
     /// Tells the issuers of what ended; says what they made of it within a few seconds.
@@ -181,6 +196,16 @@ impl Broker {
 // === impl Ending ===
 
 impl Ending {
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether nothing ended.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(crate) fn extend(&mut self, more: Vec<(CredentialKey, Owing)>) {
         self.0.extend(more);
     }

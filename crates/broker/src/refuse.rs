@@ -4,16 +4,15 @@ use claviger_client::{StepUp, StepUpQuestion, diagnose, judge};
 use claviger_crypto::Secret;
 use claviger_model::{
     Connection, CredentialKey, Grant, OauthSettings, PendingChallenge, Reason, Server, Standing,
-    Timestamp, UserId,
+    Timestamp,
 };
 use claviger_wire::{BearerChallenge, ErrorCode, ScopeSet};
 use http::StatusCode;
 
-use crate::broker::key_of;
 use crate::cache::Held;
 use crate::refresh::{Landed, Seen};
-use crate::serve::{Chain, broken, can_renew};
-use crate::{Attachment, Broker, Missing, Refusal};
+use crate::serve::{Asking, Chain, broken, can_renew};
+use crate::{Asker, Attachment, Broker, Missing, Refusal};
 
 /// A token younger than this that is refused is not refused for its age (Q13, N6), in seconds.
 const TOO_YOUNG_TO_BE_OLD: i64 = 60;
@@ -28,45 +27,46 @@ impl Broker {
     pub(crate) async fn answer_refusal(
         &self,
         server: &Server,
-        user: &UserId,
+        asker: &Asker,
         settings: &OauthSettings,
         used: &Attachment,
         refusal: &Refusal,
     ) -> Result<Attachment, Missing> {
         let inner = &self.inner;
-        let key = key_of(server, user);
+        let asking = Asking::new(server, asker);
+        let key = &asking.key;
         let values = refusal.www_authenticate.iter().map(String::as_str);
         let challenge = BearerChallenge::parse(values).value.unwrap_or_default();
         let lacks_scope = refusal.status == StatusCode::FORBIDDEN
             && challenge.error == Some(ErrorCode::InsufficientScope);
         // Q12: somebody may have signed in or refreshed elsewhere; look before anything else.
-        let held = match inner.reread(server, &key).await {
+        let held = match inner.reread(server, key).await {
             Ok(held) => held,
             Err(error) => return Err(broken(server, &error)),
         };
         match held {
-            Some(held) if Some(held.mark) != used.mark => self.attached(server, &held).await,
+            Some(held) if Some(held.mark) != used.mark => self.attached(server, &held, asker).await,
             Some(held) if lacks_scope => {
-                self.step_up(server, &key, settings, &held, challenge, refusal)
+                self.step_up(server, &asking, settings, &held, challenge, refusal)
                     .await
             }
             Some(held) => {
-                self.renew_refused(server, &key, settings, &held, challenge)
+                self.renew_refused(server, &asking, settings, &held, challenge)
                     .await
             }
             None if settings.grant == Grant::ClientCredentials && used.mark.is_none() => {
                 let standing = Standing::NeverConnected;
-                self.note(&key, standing, None, &challenge, lacks_scope)
+                self.note(key, standing, None, &challenge, lacks_scope)
                     .await;
                 let seen = Seen::default();
-                let landed = inner.renew_patiently(server, settings, &key, seen).await;
-                self.settle(server, &key, landed).await
+                let landed = inner.renew_patiently(server, settings, key, seen).await;
+                self.settle(server, &asking, landed).await
             }
             None => {
-                let reason = self.reason_so_far(&key).await;
-                self.note(&key, Standing::NeedsSignIn, reason, &challenge, lacks_scope)
+                let reason = self.reason_so_far(key).await;
+                self.note(key, Standing::NeedsSignIn, reason, &challenge, lacks_scope)
                     .await;
-                Err(self.needs_sign_in(server, &key, reason).await)
+                Err(self.needs_sign_in(server, key, reason).await)
             }
         }
     }
@@ -76,12 +76,12 @@ impl Broker {
     async fn renew_refused(
         &self,
         server: &Server,
-        key: &CredentialKey,
+        asking: &Asking<'_>,
         settings: &OauthSettings,
         held: &Held,
         challenge: BearerChallenge,
     ) -> Result<Attachment, Missing> {
-        let inner = &self.inner;
+        let (inner, key) = (&self.inner, &asking.key);
         let before = self.connection(key).await.and_then(|one| one.reason);
         let was_diagnosed = before == Some(Reason::FreshTokenRefused);
         let is_fresh = self.is_fresh(key, held, was_diagnosed);
@@ -93,7 +93,7 @@ impl Broker {
             if let Landed::Fresh(made) = &landed {
                 inner.doubts.remember(key, made.mark);
             }
-            return self.settle(server, key, landed).await;
+            return self.settle(server, asking, landed).await;
         }
         let reason = if is_fresh && can_renew(held, settings) {
             if !was_diagnosed {
@@ -133,12 +133,13 @@ impl Broker {
     async fn step_up(
         &self,
         server: &Server,
-        key: &CredentialKey,
+        asking: &Asking<'_>,
         settings: &OauthSettings,
         held: &Held,
         challenge: BearerChallenge,
         refusal: &Refusal,
     ) -> Result<Attachment, Missing> {
+        let key = &asking.key;
         let asked = challenge.scope.clone().unwrap_or_default();
         let attempts = self
             .connection(key)
@@ -167,7 +168,7 @@ impl Broker {
         if settings.grant == Grant::ClientCredentials {
             let (inner, seen) = (&self.inner, Seen::of(&held.row));
             let landed = inner.renew_patiently(server, settings, key, seen).await;
-            return self.settle(server, key, landed).await;
+            return self.settle(server, asking, landed).await;
         }
         let link = self.link(key).await;
         Err(needs_scopes(server, asked, Some(link)))

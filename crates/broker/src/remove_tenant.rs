@@ -76,7 +76,7 @@ impl Broker {
             let left = inner.left_of(tenant).await?;
             let audit = &inner.parts.audit;
             let (draft, rows) = audit
-                .change(tenant, left.note(tenant).by(audit.admin()))
+                .change(tenant, left.note(tenant).by(self.by()))
                 .await?;
             match draft.settle(rows.surrender_tenant(&heir, &left.estate).await) {
                 Ok(true) => {

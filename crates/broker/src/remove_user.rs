@@ -7,7 +7,7 @@ use crate::broker::{Inner, key_of};
 use crate::keep::MOST_RACES;
 use crate::owed::Owing;
 use crate::purge::Ending;
-use crate::{Broker, HoldError};
+use crate::{Act, Actor, Broker, HoldError, Note};
 
 /// What removing a user did.
 #[derive(Debug, Default)]
@@ -31,10 +31,17 @@ impl Broker {
         tenant: &TenantId,
         user: &UserId,
     ) -> Result<UserRemoved, HoldError> {
-        let rows = self.inner.parts.store.tenant(tenant);
+        let (rows, audit) = (self.inner.parts.store.tenant(tenant), self.audit());
         let mut removed = UserRemoved::default();
         for token in rows.list_api_tokens().await? {
-            if token.user == *user && rows.delete_api_token(&token.id).await? {
+            if token.user != *user {
+                continue;
+            }
+            let note = Note::new(Act::ApiTokenDelete, &token.id)
+                .by(self.by())
+                .with("user", user.as_str());
+            let (draft, rows) = audit.change(tenant, note).await?;
+            if draft.settle(rows.delete_api_token(&token.id).await)? {
                 removed.api_tokens += 1;
             }
         }
@@ -46,12 +53,20 @@ impl Broker {
         }
         // A refresh may store a new one while the old one is ended; then there is another round.
         for _ in 0..MOST_RACES {
-            let ended = self.inner.end_round(tenant, user).await?;
+            let ended = self.inner.end_round(tenant, user, self.by()).await?;
             if ended.is_empty() {
                 break;
             }
             removed.ended.extend(ended);
         }
+        // Each end stands with its own entry already; this one says what they were for.
+        let note = Note::new(Act::UserRemove, user)
+            .of_tenant(tenant)
+            .by(self.by())
+            .with("ended", removed.ended.len())
+            .with("api_tokens", removed.api_tokens)
+            .with("sign_ins", removed.sign_ins);
+        audit.tell(note).await?;
         Ok(removed)
     }
 }
@@ -63,6 +78,7 @@ impl Inner {
         &self,
         tenant: &TenantId,
         user: &UserId,
+        by: Actor,
     ) -> Result<Vec<(CredentialKey, Owing)>, HoldError> {
         let rows = self.parts.store.tenant(tenant);
         let mut ended = Vec::new();
@@ -72,7 +88,8 @@ impl Inner {
             };
             let owing = self.owing(&server, &row).await?;
             let connection = self.ended_connection(&row.key, Reason::Disconnected);
-            let outcome = self.give_up(&server, &row, &connection, &owing).await?;
+            let given_up = self.give_up(&server, &row, &connection, &owing, by.clone());
+            let outcome = given_up.await?;
             self.cache.forget(&row.key);
             self.pauses.forget(&row.key);
             if outcome != Guarded::Superseded {

@@ -60,8 +60,9 @@ impl Inner {
              back"
         );
         let note = Note::credential(Act::Tamper, server, &row.key).came(Came::Failed);
+        let note = note.with("of", "credential").with("why", "replayed");
         self.parts
             .audit
-            .tell_soon(note.with("version", row.version).with("newer", newer));
+            .notice(note.with("version", row.version).with("newer", newer));
     }
 }

@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use claviger_crypto::{Context, SealedFor, Secret, base64_decode};
-use claviger_model::{
-    Auth, CredentialKey, Grant, HeaderTemplate, OauthSettings, Reason, Server, UserId,
-};
+use claviger_model::{Auth, CredentialKey, Grant, HeaderTemplate, OauthSettings, Reason, Server};
 use http::{HeaderName, HeaderValue};
 
 use crate::audit::{Use, Used};
 use crate::broker::{Inner, key_of, origin_of};
 use crate::cache::{Age, Held};
 use crate::refresh::{Landed, Seen};
-use crate::{Actor, Attach, Attachment, Broker, HoldError, Missing, Refusal, VaultError};
+use crate::{
+    Act, Asker, Attach, Attachment, Broker, HoldError, Missing, Note, Refusal, VaultError,
+};
 
 /// What a caller is told to wait when an issuer does not answer, in seconds.
 const RETRY_AFTER_S: u32 = 5;
@@ -38,21 +38,23 @@ pub enum Setting<'a> {
     },
 }
 
+/// Who asks for which credential.
+pub(crate) struct Asking<'a> {
+    pub(crate) asker: &'a Asker,
+    pub(crate) key: CredentialKey,
+}
+
 #[async_trait]
 impl Attach for Broker {
-    async fn attach(&self, server: &Server, user: &UserId) -> Result<Attachment, Missing> {
+    async fn attach(&self, server: &Server, asker: &Asker) -> Result<Attachment, Missing> {
         match &server.auth {
             Auth::Headers { headers } => {
                 let attached = self.fixed_headers(server, headers).await?;
-                let one = Use {
-                    by: Actor::User(user.clone()),
-                    server: server.slug.clone(),
-                    of: Used::Fixed(key_of(server, user)),
-                };
-                self.inner.parts.audit.used(one).await?;
+                let of = Used::Fixed(key_of(server, &asker.user));
+                self.used(server, asker, of).await?;
                 Ok(attached)
             }
-            Auth::Oauth(settings) => self.oauth(server, user, settings).await,
+            Auth::Oauth(settings) => self.oauth(server, asker, settings).await,
             // `none`, and whatever a later version may add: nothing is attached.
             _ => Ok(Attachment::default()),
         }
@@ -61,13 +63,13 @@ impl Attach for Broker {
     async fn refused(
         &self,
         server: &Server,
-        user: &UserId,
+        asker: &Asker,
         used: &Attachment,
         refusal: &Refusal,
     ) -> Result<Attachment, Missing> {
         match &server.auth {
             Auth::Oauth(settings) => {
-                self.answer_refusal(server, user, settings, used, refusal)
+                self.answer_refusal(server, asker, settings, used, refusal)
                     .await
             }
             Auth::Headers { .. } => Err(Missing::Misconfigured {
@@ -89,12 +91,13 @@ impl Broker {
     async fn oauth(
         &self,
         server: &Server,
-        user: &UserId,
+        asker: &Asker,
         settings: &OauthSettings,
     ) -> Result<Attachment, Missing> {
         let inner = &self.inner;
-        let key = key_of(server, user);
-        let held = match inner.hold(server, &key).await {
+        let asking = Asking::new(server, asker);
+        let key = &asking.key;
+        let held = match inner.hold(server, key).await {
             Ok(Some(held)) => held,
             // Bare: the upstream decides, and says in its challenge what to sign in for.
             Ok(None) => return Ok(Attachment::default()),
@@ -102,20 +105,18 @@ impl Broker {
         };
         let now = inner.parts.clock.now();
         match held.age(now, jitter_of(&held)) {
-            Age::Fresh if !inner.wants_recheck(&held) => self.attached(server, &held).await,
+            Age::Fresh if !inner.wants_recheck(&held) => self.attached(server, &held, asker).await,
             Age::Aging | Age::Fresh => {
                 // Served while it is refreshed; nobody waits for what still works.
-                inner.start_quiet_renewal(server, settings, &key, &held);
-                self.attached(server, &held).await
+                inner.start_quiet_renewal(server, settings, key, &held);
+                self.attached(server, &held, asker).await
             }
             Age::Expired if can_renew(&held, settings) => {
                 let seen = Seen::of(&held.row);
-                let landed = inner.renew_patiently(server, settings, &key, seen).await;
-                self.settle(server, &key, landed).await
+                let landed = inner.renew_patiently(server, settings, key, seen).await;
+                self.settle(server, &asking, landed).await
             }
-            Age::Expired => Err(self
-                .needs_sign_in(server, &key, Some(Reason::Expired))
-                .await),
+            Age::Expired => Err(self.needs_sign_in(server, key, Some(Reason::Expired)).await),
         }
     }
 
@@ -178,24 +179,35 @@ impl Broker {
         &self,
         server: &Server,
         held: &Arc<Held>,
+        asker: &Asker,
     ) -> Result<Attachment, Missing> {
-        let by = Actor::User(held.row.key.user.clone());
-        let of = Used::Held(Arc::clone(held));
-        let server = server.slug.clone();
-        self.inner.parts.audit.used(Use { by, server, of }).await?;
+        self.used(server, asker, Used::Held(Arc::clone(held)))
+            .await?;
         Ok(attachment(held))
+    }
+
+    async fn used(&self, server: &Server, asker: &Asker, of: Used) -> Result<(), Missing> {
+        let one = Use {
+            by: asker.clone(),
+            server: server.slug.clone(),
+            of,
+        };
+        self.inner.parts.audit.used(one).await
     }
 
     /// What a flight's end means to somebody who waits with a request.
     pub(crate) async fn settle(
         &self,
         server: &Server,
-        key: &CredentialKey,
+        asking: &Asking<'_>,
         landed: Landed,
     ) -> Result<Attachment, Missing> {
         match landed {
-            Landed::Fresh(held) => self.attached(server, &held).await,
-            Landed::Ended(reason) => Err(self.needs_sign_in(server, key, Some(reason)).await),
+            Landed::Fresh(held) => self.attached(server, &held, asking.asker).await,
+            Landed::Ended(reason) => {
+                let key = &asking.key;
+                Err(self.needs_sign_in(server, key, Some(reason)).await)
+            }
             Landed::Misconfigured(hint) => Err(Missing::Misconfigured {
                 server: server.slug.to_string(),
                 hint,
@@ -222,6 +234,17 @@ impl Broker {
     }
 }
 
+// === impl Asking ===
+
+impl<'a> Asking<'a> {
+    pub(crate) fn new(server: &Server, asker: &'a Asker) -> Self {
+        Self {
+            asker,
+            key: key_of(server, &asker.user),
+        }
+    }
+}
+
 // === impl Inner ===
 
 impl Inner {
@@ -233,12 +256,12 @@ impl Inner {
         setting: Setting<'_>,
         sealed: &str,
     ) -> Result<Secret, HoldError> {
-        let record = base64_decode(sealed).ok_or(VaultError::UnknownKey)?;
+        // What is no record at all opens no more than one that was changed.
+        let record = base64_decode(sealed).unwrap_or_default();
         let context = setting_context(server, setting);
+        let about = || Note::server(Act::Tamper, server).with("of", setting.word());
         let opened = self
-            .parts
-            .vault
-            .open_record(&server.tenant, &context, &record)
+            .open_sealed(&server.tenant, &context, &record, about)
             .await?;
         let text = core::str::from_utf8(&opened).map_err(|source| HoldError::Shape {
             source: Box::new(source),
@@ -295,6 +318,18 @@ pub(crate) fn can_renew(held: &Held, settings: &OauthSettings) -> bool {
 /// Differs between credentials, and not between calls.
 fn jitter_of(held: &Held) -> u8 {
     held.mark.0.first().copied().unwrap_or(0)
+}
+
+// === impl Setting ===
+
+impl Setting<'_> {
+    const fn word(&self) -> &'static str {
+        match self {
+            Self::ClientSecret { .. } => "client_secret",
+            Self::Header { .. } => "header",
+            Self::PrivateKey { .. } => "private_key",
+        }
+    }
 }
 
 /// A204: a client secret that was moved into a fixed header in the database does not open there.

@@ -26,6 +26,8 @@ pub struct Verified {
     pub user: UserId,
     /// To which client it was issued, if to one.
     pub client: Option<String>,
+    /// The id of the token, for logs; never the token.
+    pub token: Option<String>,
     /// What it allows.
     pub scopes: ScopeSet,
     /// Where it may be used.
@@ -76,6 +78,11 @@ impl Caller {
     /// The OAuth client, if the token was issued to one.
     pub fn client(&self) -> Option<&str> {
         self.verified.client.as_deref()
+    }
+
+    /// The id of the token, if it has one that may be told.
+    pub fn token(&self) -> Option<&str> {
+        self.verified.token.as_deref()
     }
 
     /// The scopes as they were granted.

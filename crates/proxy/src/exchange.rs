@@ -5,8 +5,8 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use claviger_broker::{Attach, Attachment, Missing, Refusal, TokenMark};
-use claviger_model::{Server, UserId};
+use claviger_broker::{Asker, Attach, Attachment, Missing, Refusal, TokenMark};
+use claviger_model::Server;
 use claviger_ports::{Body, Clock, Forward, ForwardError, empty_body, full_body};
 use futures_util::future::{Either, select};
 use http::header::WWW_AUTHENTICATE;
@@ -24,7 +24,7 @@ pub(crate) struct Exchange {
     /// How long to wait for a sign-in that is under way; zero if none is known to be.
     pub(crate) sign_in_patience: Duration,
     pub(crate) server: Arc<Server>,
-    pub(crate) user: UserId,
+    pub(crate) asker: Asker,
     pub(crate) upstream: Upstream,
     pub(crate) method: Method,
     pub(crate) headers: HeaderMap,
@@ -49,7 +49,7 @@ pub(crate) enum Stop {
 impl Exchange {
     /// Runs the call. At most two requests go out, with the very same bytes (N6, G7).
     pub(crate) async fn run(self) -> Result<Response<Body>, Stop> {
-        let mut used = match self.attach.attach(&self.server, &self.user).await {
+        let mut used = match self.attach.attach(&self.server, &self.asker).await {
             Ok(attachment) => attachment,
             Err(missing) => self.await_sign_in(missing, None).await?,
         };
@@ -64,7 +64,7 @@ impl Exchange {
             drop(response);
             let better = self
                 .attach
-                .refused(&self.server, &self.user, &used, &refusal)
+                .refused(&self.server, &self.asker, &used, &refusal)
                 .await;
             used = match better {
                 Ok(better) => better,
@@ -89,7 +89,7 @@ impl Exchange {
         let began = self.clock.monotonic_ms();
         while is_personal && self.clock.monotonic_ms().saturating_sub(began) < patience {
             self.clock.sleep(SIGN_IN_GLANCE).await;
-            let found = self.attach.attach(&self.server, &self.user).await;
+            let found = self.attach.attach(&self.server, &self.asker).await;
             if let Ok(found) = found
                 && found.mark.is_some()
                 && found.mark != refused

@@ -117,6 +117,7 @@ impl Verify for ApiTokenDirectory {
             tenant: found.tenant.clone(),
             user: found.user.clone(),
             client: None,
+            token: Some(found.id.to_string()),
             scopes: ScopeSet::new(),
             access,
         })

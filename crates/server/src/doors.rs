@@ -18,6 +18,7 @@ use claviger_ports::system::{SystemClock, SystemEntropy};
 use claviger_ports::{Clock, Entropy, Journal};
 use claviger_proxy::{Parts, Proxy, SessionKey};
 
+use crate::blocked::Watched;
 use crate::catalogue::MemoryCatalogue;
 use crate::journal::FileJournal;
 use crate::open::{OpenError, Opened};
@@ -53,11 +54,16 @@ impl Doors {
         opened: &Opened,
         link_base: Option<String>,
     ) -> Result<Broker, OpenError> {
+        let audit = Arc::new(self.auditor(config, opened, link_base.is_some())?);
+        let fetch = Watched {
+            door: Arc::clone(&self.egress),
+            audit: Arc::clone(&audit),
+        };
         Ok(Broker::new(BrokerParts {
-            audit: Arc::new(self.auditor(config, opened, link_base.is_some())?),
+            audit,
             store: Arc::clone(&opened.store),
             vault: Arc::clone(&opened.vault),
-            fetch: Arc::clone(&self.egress) as _,
+            fetch: Arc::new(fetch),
             journal: self.journal(opened),
             clock: Arc::clone(&self.clock),
             entropy: Arc::clone(&self.entropy),
@@ -67,7 +73,7 @@ impl Doors {
         }))
     }
 
-    fn auditor(
+    pub(crate) fn auditor(
         &self,
         config: &Config,
         opened: &Opened,
@@ -99,9 +105,13 @@ impl Doors {
         broker: &Broker,
         catalogue: &Arc<MemoryCatalogue>,
     ) -> Proxy {
+        let forward = Watched {
+            door: Arc::clone(&self.egress),
+            audit: Arc::clone(broker.audit()),
+        };
         Proxy::new(Parts {
             attach: Arc::new(broker.clone()) as Arc<dyn Attach>,
-            forward: Arc::clone(&self.egress) as _,
+            forward: Arc::new(forward),
             servers: Arc::clone(catalogue) as _,
             sessions: Arc::new(session_key(opened, Arc::clone(&self.entropy))),
             tasks: Arc::clone(&self.tasks) as _,
@@ -127,11 +137,11 @@ fn audit_settings(config: &Config, node: String, is_served: bool) -> AuditSettin
     }
 }
 
-/// Who can open the admin socket or the data directory is the owner; which user that is, the system
-/// may tell.
+/// Who can open the data directory is the owner; which user that is, the system may tell. What a
+/// server does without being asked, it does itself; who asks over its admin socket is named there.
 fn admin(is_served: bool) -> Actor {
     if is_served {
-        return Actor::Socket(None);
+        return Actor::System;
     }
     let user = fs::metadata("/proc/self").ok().map(|own| own.uid());
     Actor::Cli(user)

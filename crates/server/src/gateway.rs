@@ -40,6 +40,16 @@ pub trait Gateway: Send + Sync + fmt::Debug {
         sink: &mut (dyn FnMut(Line) + Send),
     ) -> Result<(), GatewayError>;
 
+    /// The same on behalf of the process at the other end of a socket, of this user id.
+    async fn act_for(
+        &self,
+        _peer: Option<u32>,
+        request: Request,
+        sink: &mut (dyn FnMut(Line) + Send),
+    ) -> Result<(), GatewayError> {
+        self.act(request, sink).await
+    }
+
     /// Sends one MCP request through the data path.
     async fn mcp(&self, request: McpRequest) -> Result<Response<Body>, GatewayError>;
 

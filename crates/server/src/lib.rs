@@ -21,6 +21,7 @@ pub mod walkthrough;
 mod act;
 mod api_tokens;
 mod app;
+mod blocked;
 mod catalogue;
 mod connect;
 mod doors;

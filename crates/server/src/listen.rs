@@ -7,7 +7,7 @@ use std::io;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use axum::Router;
+use axum::{Extension, Router};
 use claviger_ports::Clock;
 use claviger_ports::system::SystemClock;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -53,7 +53,16 @@ pub(crate) trait Accept: Send {
 
     /// The next connection.
     async fn accept_next(&mut self) -> io::Result<Self::Io>;
+
+    /// Whose process is at its other end, where the system tells it.
+    fn peer(_io: &Self::Io) -> Peer {
+        Peer(None)
+    }
 }
+
+/// The user id of the process at the other end of a connection; a request carries it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Peer(pub(crate) Option<u32>);
 
 #[async_trait]
 impl Accept for TcpListener {
@@ -75,6 +84,10 @@ impl Accept for UnixListener {
 
     async fn accept_next(&mut self) -> io::Result<Self::Io> {
         Ok(self.accept().await?.0)
+    }
+
+    fn peer(io: &Self::Io) -> Peer {
+        Peer(io.peer_cred().ok().map(|peer| peer.uid()))
     }
 }
 
@@ -118,7 +131,8 @@ pub(crate) async fn run<A: Accept>(
             info!(failures, "connections are accepted again");
             failures = 0;
         }
-        let service = TowerToHyperService::new(router.clone());
+        let router = router.clone().layer(Extension(A::peer(&io)));
+        let service = TowerToHyperService::new(router);
         let connection = builder(settings)
             .serve_connection_with_upgrades(
                 TokioIo::new(Opening::new(io, settings.head_timeout)),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use claviger_admin_api::{Line, Request};
+use claviger_broker::Actor;
 use claviger_crypto::{Secret, TokenKind, mint};
 use claviger_guard::{Access, Guard, GuardSettings, Verified, Verify, VerifyError};
 use claviger_model::{Slug, TenantId, Timestamp, UserId};
@@ -60,6 +61,7 @@ impl Verify for OwnerOnly {
             tenant: TenantId::default_tenant(),
             user: UserId::owner(),
             client: None,
+            token: None,
             scopes: ScopeSet::new(),
             access: Access::All,
         })
@@ -73,7 +75,18 @@ impl Gateway for Local {
         request: Request,
         sink: &mut (dyn FnMut(Line) + Send),
     ) -> Result<(), GatewayError> {
-        act::act(&self.app, request, sink).await;
+        let admin = self.app.broker.audit().admin();
+        act::act(&self.app, admin, request, sink).await;
+        Ok(())
+    }
+
+    async fn act_for(
+        &self,
+        peer: Option<u32>,
+        request: Request,
+        sink: &mut (dyn FnMut(Line) + Send),
+    ) -> Result<(), GatewayError> {
+        act::act(&self.app, Actor::Socket(peer), request, sink).await;
         Ok(())
     }
 

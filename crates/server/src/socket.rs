@@ -21,6 +21,7 @@ use http::{Method, StatusCode};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 
+use crate::listen::Peer;
 use crate::{Gateway, McpRequest};
 
 /// The largest request the socket takes, in bytes.
@@ -86,6 +87,7 @@ pub(crate) fn router(gateway: Arc<dyn Gateway>) -> Router {
 }
 
 async fn act(State(gateway): State<Arc<dyn Gateway>>, request: HttpRequest) -> Response {
+    let peer = request.extensions().get::<Peer>().and_then(|peer| peer.0);
     let body = match axum::body::to_bytes(request.into_body(), MOST).await {
         Ok(body) => body,
         Err(error) => return one(&usage(format!("the request could not be read: {error}"))),
@@ -98,7 +100,7 @@ async fn act(State(gateway): State<Arc<dyn Gateway>>, request: HttpRequest) -> R
     // The act runs while its lines are read, and ends where the reader goes away: that is how
     // the command line cancels a sign-in it waits for.
     let lines = stream::unfold(
-        (receive, Some(begin(gateway, request, send))),
+        (receive, Some(begin(gateway, peer, request, send))),
         |(mut receive, mut acting)| async move {
             loop {
                 let line = match acting.as_mut() {
@@ -126,11 +128,16 @@ async fn act(State(gateway): State<Arc<dyn Gateway>>, request: HttpRequest) -> R
 
 type Acting = core::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
 
-fn begin(gateway: Arc<dyn Gateway>, request: Request, send: mpsc::UnboundedSender<Line>) -> Acting {
+fn begin(
+    gateway: Arc<dyn Gateway>,
+    peer: Option<u32>,
+    request: Request,
+    send: mpsc::UnboundedSender<Line>,
+) -> Acting {
     Box::pin(async move {
         let failed = send.clone();
         let mut sink = move |line| drop(send.send(line));
-        if let Err(error) = gateway.act(request, &mut sink).await {
+        if let Err(error) = gateway.act_for(peer, request, &mut sink).await {
             drop(failed.send(Line::Problem(Problem {
                 kind: ProblemKind::Bug,
                 code: "gateway_failed".to_owned(),

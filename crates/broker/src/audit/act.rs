@@ -51,6 +51,7 @@ acts! {
     RevocationConfirmed = "revocation.confirmed", "The issuer confirmed a revocation.";
     RevocationFailed = "revocation.failed", "The issuer did not confirm a revocation yet.";
     RevocationQueued = "revocation.queued", "A revocation is owed to the issuer.";
+    RevocationSent = "revocation.sent", "The issuer was asked to revoke.";
     ServerAdd = "server.add", "A server was added.";
     ServerRemove = "server.remove", "A server was removed with all that hung on it.";
     ServerSet = "server.set", "A server was changed.";
@@ -58,6 +59,7 @@ acts! {
     SignInEnd = "sign_in.end", "A sign-in came to its end.";
     Tamper = "tamper", "A sealed record was refused.";
     TenantRemove = "tenant.remove", "A tenant was removed with all it had, its keys included.";
+    UserRemove = "user.remove", "A user was removed with all they held.";
 }
 
 #[cfg(test)]

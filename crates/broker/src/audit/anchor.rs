@@ -78,6 +78,7 @@ impl Auditor {
                 _stopping = stopped.wait_for(|stopped| *stopped) => return,
                 () = self.parts.clock.sleep(EVERY) => {}
             }
+            self.count_notices();
             if let Err(error) = self.checkpoint().await {
                 tracing::warn!(error = %Chain(&error), "the heads of the audit log were not written down");
             }
@@ -147,7 +148,7 @@ impl Auditor {
     }
 }
 
-fn checkpoint(node: &str, heads: &[AuditEntry]) -> Note {
+pub(super) fn checkpoint(node: &str, heads: &[AuditEntry]) -> Note {
     let heads: Vec<Value> = heads
         .iter()
         .map(|head| json!([head.chain, head.seq, hex(&head.mac)]))

@@ -1,10 +1,22 @@
-//! An entry as a line of JSON, for whoever verifies a copy elsewhere.
+//! Entries as lines of JSON, for whoever verifies a copy elsewhere, and the keys that takes, wrapped
+//! as they are stored: a copy and the key file are enough then.
 
 use claviger_crypto::hex;
-use claviger_model::{AuditEntry, TenantId, Timestamp};
+use claviger_model::{AuditEntry, KeyRow, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// A line that is no entry.
+use crate::vault::AUDIT_PURPOSE;
+
+/// What a line of an export is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Exported {
+    /// An entry.
+    Entry(Box<AuditEntry>),
+    /// A wrapped key of the log.
+    Key(Box<KeyRow>),
+}
+
+/// A line that is neither.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not an entry of an audit log")]
 pub struct Unreadable;
@@ -25,6 +37,50 @@ struct Line {
     detail: String,
     count: u64,
     mac: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyLine {
+    audit_key: u32,
+    kek_id: String,
+    wrapped: String,
+    created_at: i64,
+}
+
+/// A wrapped key of the log as one line of JSON.
+pub fn line_of_key(key: &KeyRow) -> String {
+    let line = KeyLine {
+        audit_key: key.generation,
+        kek_id: hex(&key.kek_id),
+        wrapped: hex(&key.wrapped),
+        created_at: key.created_at.as_secs(),
+    };
+    // Texts and numbers always print.
+    serde_json::to_string(&line).unwrap_or_default()
+}
+
+/// Whether a wrapped key is one of the log.
+pub fn is_key_of_log(key: &KeyRow) -> bool {
+    key.tenant.is_none() && key.purpose == AUDIT_PURPOSE
+}
+
+/// Reads a line of an export. Nothing in it is believed yet.
+pub fn read_line(line: &[u8]) -> Result<Exported, Unreadable> {
+    if line.len() > LONGEST {
+        return Err(Unreadable);
+    }
+    if let Ok(key) = serde_json::from_slice::<KeyLine>(line) {
+        return Ok(Exported::Key(Box::new(KeyRow {
+            tenant: None,
+            purpose: AUDIT_PURPOSE.to_owned(),
+            generation: key.audit_key,
+            kek_id: unhex(&key.kek_id).ok_or(Unreadable)?,
+            wrapped: unhex(&key.wrapped).ok_or(Unreadable)?,
+            created_at: Timestamp::from_secs(key.created_at),
+        })));
+    }
+    entry_of_line(line).map(|entry| Exported::Entry(Box::new(entry)))
 }
 
 /// An entry as one line of JSON, with all that is needed to verify it.
@@ -48,7 +104,7 @@ pub fn line_of_entry(entry: &AuditEntry) -> String {
 }
 
 /// Reads such a line.
-pub fn entry_of_line(line: &[u8]) -> Result<AuditEntry, Unreadable> {
+fn entry_of_line(line: &[u8]) -> Result<AuditEntry, Unreadable> {
     let line: Line = serde_json::from_slice(line).map_err(|_shape| Unreadable)?;
     Ok(AuditEntry {
         chain: line.chain,
@@ -65,6 +121,9 @@ pub fn entry_of_line(line: &[u8]) -> Result<AuditEntry, Unreadable> {
         mac: unhex(&line.mac).ok_or(Unreadable)?,
     })
 }
+
+/// No line of ours is longer: an entry names 200 heads at most.
+pub const LONGEST: usize = 256 * 1024;
 
 /// Bytes written in hex.
 pub(super) fn unhex(text: &str) -> Option<Vec<u8>> {

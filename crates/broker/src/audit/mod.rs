@@ -2,8 +2,8 @@
 //! changed them (N11).
 //!
 //! `act` names what is recorded, `note` says it, `canonical` is what a MAC covers, `lane` one chain
-//! this process writes, `lanes` all of them, `line` the form of an export, `draft` an entry that stands in the transaction of
-//! its change, `uses` and `ship` the queue of uses, `anchor` the checkpoints and the pruning, and
+//! this process writes, `lanes` all of them, `line` the form of an export, `draft` entries that stand in the transaction of
+//! their change, `uses` and `ship` the queue of uses, `notices` what others can repeat at will, `anchor` the checkpoints and the pruning, and
 //! `verify` the proof. `docs/audit.md` says what is proved and what is not.
 
 use core::fmt;
@@ -17,7 +17,10 @@ use tokio::sync::{Mutex, watch};
 
 pub use act::Act;
 pub use draft::{Changed, Draft};
-pub use line::{Unreadable, entry_of_line, line_of_entry};
+pub use line::{
+    Exported, LONGEST as LONGEST_LINE, Unreadable, is_key_of_log, line_of_entry, line_of_key,
+    read_line,
+};
 pub use note::generation_of;
 pub use note::{Actor, Came, Note};
 pub use verify::{Problem, ProblemKind, Verdict, Verifier};
@@ -25,11 +28,14 @@ pub use verify::{Problem, ProblemKind, Verdict, Verifier};
 use crate::{AuditKey, Vault, VaultError};
 use anchor::Anchor;
 use lanes::{Lanes, Taken};
+use notices::Notices;
 use ship::Shipper;
 use uses::Uses;
 pub(crate) use uses::{Use, Used};
 
 mod act;
+#[cfg(test)]
+mod altered;
 mod anchor;
 mod canonical;
 mod draft;
@@ -37,6 +43,7 @@ mod lane;
 mod lanes;
 mod line;
 mod note;
+mod notices;
 mod ship;
 #[cfg(test)]
 mod tests;
@@ -91,6 +98,7 @@ pub struct Auditor {
     parts: AuditParts,
     lanes: Arc<Lanes>,
     uses: Uses,
+    notices: Notices,
     shipper: Mutex<Shipper>,
     anchor: Mutex<Anchor>,
     /// Entries of this process but checkpoints.
@@ -122,6 +130,7 @@ impl Auditor {
         Self {
             lanes: Arc::new(Lanes::new(parts.clock.now())),
             uses,
+            notices: Notices::default(),
             shipper: Mutex::new(shipper),
             anchor: Mutex::default(),
             written: AtomicU64::new(0),

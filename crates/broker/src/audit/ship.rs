@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use claviger_model::{AuditEntry, CredentialKey, Slug, Timestamp};
+use claviger_model::{AuditEntry, CredentialKey, Slug, Timestamp, UserId};
 use claviger_store::StoreError;
 use tokio::sync::mpsc;
 
@@ -46,7 +46,9 @@ pub(super) struct Shipper {
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Alike {
     key: CredentialKey,
-    by: Actor,
+    user: UserId,
+    client: Option<String>,
+    token: Option<String>,
     server: Slug,
     version: Option<u64>,
 }
@@ -115,6 +117,7 @@ impl Auditor {
     /// Writes the rest and ends the chains of this process. Nothing may be recorded after this.
     pub async fn close(&self) {
         self.stop();
+        self.end_notices();
         let mut shipper = self.shipper.lock().await;
         let mut tries = 0;
         loop {
@@ -284,7 +287,9 @@ fn notes_of(batch: &[Waiting]) -> Vec<Note> {
 fn alike(one: &Use) -> Alike {
     Alike {
         key: one.of.key().clone(),
-        by: one.by.clone(),
+        user: one.by.user.clone(),
+        client: one.by.client.clone(),
+        token: one.by.token.clone(),
         server: one.server.clone(),
         version: one.of.version(),
     }
@@ -292,9 +297,14 @@ fn alike(one: &Use) -> Alike {
 
 fn note_of(alike: &Alike, tally: &Tally) -> Note {
     let key = &alike.key;
-    Note::new(Act::CredentialUse, &alike.server)
-        .of_tenant(&key.tenant)
-        .by(alike.by.clone())
+    let note = Note::new(Act::CredentialUse, &alike.server);
+    let by = [("client", &alike.client), ("token", &alike.token)];
+    let note = by.into_iter().fold(note, |note, (name, id)| match id {
+        Some(id) => note.with(name, id.as_str()),
+        None => note,
+    });
+    note.of_tenant(&key.tenant)
+        .by(Actor::User(alike.user.clone()))
         .times(tally.count)
         .with("server", key.server.as_str())
         .with("user", key.user.as_str())

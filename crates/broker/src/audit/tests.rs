@@ -5,14 +5,14 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use claviger_crypto::{Kek, MacKey};
-use claviger_model::{AuditEntry, AuditFilter, TenantId, Timestamp, UserId};
+use claviger_model::{AuditEntry, AuditFilter, KeyRow, TenantId, Timestamp, UserId};
 use claviger_store::{Audit, Changes, Cursor, Installations, Keys, Store, StoreError, TenantStore};
 use claviger_store_sqlite::SqliteStore;
 use claviger_testkit::{FixedClock, SeededEntropy};
 use tempfile::TempDir;
 
 use super::*;
-use crate::AuditKey;
+use crate::{AuditKey, Keks};
 
 /// What happens to the next writes.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -419,7 +419,7 @@ async fn a226_a_lost_connection_leaves_no_hole_and_no_twin() {
 async fn a226_several_entries_of_a_lost_connection_are_all_there_or_none() {
     for fate in [Fate::StoredUnheard, Fate::LostUnheard, Fate::Late] {
         let (home, auditor) = told().await;
-        let notes = ["one", "two", "three"].map(note).to_vec();
+        let notes = ["a", "b", "c"].map(note).to_vec();
         let draft = auditor.draft(notes).await.unwrap();
         home.log().next(&[fate]);
         let written = home.log().append_audit(draft.entries()).await;
@@ -429,7 +429,7 @@ async fn a226_several_entries_of_a_lost_connection_are_all_there_or_none() {
         assert_eq!(home.verdict(&all).await.problems, [], "{fate:?}");
         let there = all
             .iter()
-            .filter(|one| ["one", "two", "three"].contains(&one.object.as_str()));
+            .filter(|one| ["a", "b", "c"].contains(&one.object.as_str()));
         let expected = if fate == Fate::StoredUnheard { 3 } else { 0 };
         assert_eq!(there.count(), expected, "{fate:?}");
         assert_eq!(all.last().unwrap().object, "after");
@@ -542,7 +542,7 @@ fn one_use() -> Use {
         account: claviger_model::AccountName::default_account(),
     };
     Use {
-        by: Actor::User(UserId::owner()),
+        by: UserId::owner().into(),
         server: claviger_model::Slug::parse("linear").unwrap(),
         of: Used::Fixed(key),
     }
@@ -603,7 +603,8 @@ fn a_line_gives_the_entry_back() {
     };
     let line = line_of_entry(&entry);
     assert!(!line.contains('\n'));
-    assert_eq!(entry_of_line(line.as_bytes()), Ok(entry));
+    let read = Exported::Entry(Box::new(entry));
+    assert_eq!(read_line(line.as_bytes()), Ok(read));
     for bad in [
         "",
         "{}",
@@ -611,8 +612,67 @@ fn a_line_gives_the_entry_back() {
         &line.replace("01ff", "01f"),
         &line.replace("\"count\"", "\"coun\""),
     ] {
-        assert_eq!(entry_of_line(bad.as_bytes()), Err(Unreadable), "{bad}");
+        assert_eq!(read_line(bad.as_bytes()), Err(Unreadable), "{bad}");
     }
+    let long = line.replace("\"n\"", &format!("\"{}\"", "n".repeat(LONGEST_LINE)));
+    assert_eq!(read_line(long.as_bytes()), Err(Unreadable));
+}
+
+#[tokio::test]
+async fn a_key_in_an_export_unwraps_with_the_key_file_and_no_other() {
+    let home = Home::new().await;
+    let rows = home.store.keys().list_keys().await.unwrap();
+    let mut rows: Vec<_> = rows.into_iter().filter(is_key_of_log).collect();
+    let row = rows.remove(0);
+    assert!(rows.is_empty());
+    let line = line_of_key(&row);
+    let read = Exported::Key(Box::new(row.clone()));
+    assert_eq!(read_line(line.as_bytes()), Ok(read));
+    let keks = Keks::from(Kek::new([7; 32]));
+    let key = AuditKey::unwrapped(&keks, &row).await.unwrap();
+    let known = home.vault.audit_key().await.unwrap();
+    assert_eq!(
+        (key.generation, key.key.mac("x", &[])),
+        (1, known.key.mac("x", &[]))
+    );
+    // Another generation's, another purpose's, another KEK.
+    let moved = KeyRow {
+        generation: 2,
+        ..row.clone()
+    };
+    let other = KeyRow {
+        purpose: "journal".to_owned(),
+        ..row.clone()
+    };
+    for row in [moved, other] {
+        assert!(AuditKey::unwrapped(&keks, &row).await.is_err());
+    }
+    let keks = Keks::from(Kek::new([8; 32]));
+    assert!(AuditKey::unwrapped(&keks, &row).await.is_err());
+}
+
+#[test]
+fn without_a_key_only_the_order_is_judged_and_that_is_said() {
+    let key = AuditKey {
+        generation: 1,
+        key: MacKey::new([1; 32]),
+    };
+    let notes: Vec<_> = (0..4).map(|at| note(&format!("{at}"))).collect();
+    let lane = lane::Lane::new([1; 16]);
+    let mut entries = lane.next_all(&key, "n", Timestamp::from_secs(0), &notes);
+    entries[1].object = "forged".to_owned();
+    let judged = |entries: &[&AuditEntry]| {
+        let mut verifier = Verifier::order_only();
+        for entry in entries {
+            verifier.push(entry);
+        }
+        verifier.finish()
+    };
+    let all: Vec<_> = entries.iter().collect();
+    let verdict = judged(&all);
+    assert_eq!((verdict.problems, verdict.is_proved), (vec![], false));
+    let holed = judged(&[all[0], all[2], all[3]]);
+    assert_eq!(holed.problems[0].kind, ProblemKind::Missing { to: 2 });
 }
 
 #[test]

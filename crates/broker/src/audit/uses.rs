@@ -7,14 +7,15 @@ use std::sync::Arc;
 use claviger_model::{CredentialKey, Slug, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
+use super::Note;
 use super::ship::Shipper;
-use super::{Actor, Note};
+use crate::Asker;
 use crate::cache::Held;
 
 /// One credential attached to one request.
 #[derive(Debug)]
 pub(crate) struct Use {
-    pub(crate) by: Actor,
+    pub(crate) by: Asker,
     pub(crate) server: Slug,
     pub(crate) of: Used,
 }

@@ -25,6 +25,8 @@ pub struct Verifier {
     problems: Vec<Problem>,
     entries: u64,
     may_begin_late: bool,
+    /// Without any key: only numbers are looked at.
+    is_order_only: bool,
 }
 
 /// One chain so far.
@@ -90,6 +92,8 @@ pub struct Verdict {
     pub chains: u64,
     /// What is wrong, by chain and number.
     pub problems: Vec<Problem>,
+    /// Whether the MACs were looked at, and not the numbers alone.
+    pub is_proved: bool,
 }
 
 // === impl Verifier ===
@@ -102,6 +106,15 @@ impl Verifier {
                 .into_iter()
                 .map(|key| (key.generation, key.key))
                 .collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Without any key. Then only the numbers are judged, and what checkpoints say of other chains is
+    /// taken as it is: that shows what was lost by accident, and nothing that was done on purpose.
+    pub fn order_only() -> Self {
+        Self {
+            is_order_only: true,
             ..Self::default()
         }
     }
@@ -188,6 +201,7 @@ impl Verifier {
         self.problems.sort();
         self.problems.dedup();
         Verdict {
+            is_proved: !self.is_order_only,
             entries: self.entries,
             chains: u64::try_from(self.chains.len()).unwrap_or(u64::MAX),
             problems: self.problems,
@@ -196,6 +210,9 @@ impl Verifier {
 
     /// What is wrong with an entry behind this MAC.
     fn judge(&self, before: &[u8], entry: &AuditEntry) -> Option<ProblemKind> {
+        if self.is_order_only {
+            return None;
+        }
         let key = generation_of(entry).and_then(|generation| self.keys.get(&generation));
         match key {
             None => Some(ProblemKind::UnknownKey),
@@ -243,7 +260,7 @@ impl Verifier {
             for entry in unrooted {
                 let pruned = self.pruned.get(&entry.chain).and_then(|pruned| {
                     let mut pruned = pruned.iter();
-                    pruned.find(|one| one.seq + 1 == entry.seq)
+                    pruned.find(|one| one.seq.checked_add(1) == Some(entry.seq))
                 });
                 let Some(mac) = pruned.map(|pruned| pruned.mac.clone()) else {
                     later.push(entry);

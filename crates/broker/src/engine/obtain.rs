@@ -18,7 +18,7 @@ use crate::cache::Held;
 use crate::record::Tokens;
 use crate::refresh::Landed;
 use crate::serve::Chain;
-use crate::{Act, HoldError, Note};
+use crate::{Act, Actor, HoldError, Note};
 
 // === impl Inner ===
 
@@ -149,7 +149,8 @@ impl Inner {
         if !self.is_still(server).await? {
             let owing = self.owing(server, &row).await?;
             let ended = self.ended_connection(key, Reason::SettingsChanged);
-            self.give_up(server, &row, &ended, &owing).await?;
+            self.give_up(server, &row, &ended, &owing, Actor::System)
+                .await?;
             self.at_issuers(vec![owing]).await;
             return Ok(CHANGED);
         }

@@ -233,10 +233,13 @@ impl Inner {
         row: &Registration,
     ) -> Result<ClientInformation, HoldError> {
         let context = registration_context(server, row);
+        let about = || {
+            Note::server(Act::Tamper, server)
+                .with("of", "registration")
+                .with("registration", row.id.as_str())
+        };
         let opened = self
-            .parts
-            .vault
-            .open_record(&server.tenant, &context, &row.sealed)
+            .open_sealed(&server.tenant, &context, &row.sealed, about)
             .await?;
         let mut secrets = ClientSecrets::from_bytes(&opened, row)?;
         let mut private_key = None;

@@ -8,11 +8,12 @@ use claviger_store::StoreError;
 
 use super::backoff::wait_s;
 use super::record::Owed;
+use super::told::note;
 use crate::broker::Inner;
 use crate::disconnect::AtIssuer;
 use crate::restored::HELD;
 use crate::serve::Chain;
-use crate::{Act, Note};
+use crate::{Act, Came, Note};
 
 /// How long one try may take; it ends before anybody else may begin one.
 const LONGEST: Duration = Duration::from_secs(25);
@@ -62,6 +63,8 @@ impl Inner {
             access_token: Some(owed.tokens.access).filter(|_| now < access_until),
             jtis: [self.parts.entropy.id_bytes(), self.parts.entropy.id_bytes()],
         };
+        let sent = note(Act::RevocationSent, row).with("attempt", row.attempts);
+        self.parts.audit.tell_soon(sent);
         let mut unheard = |_step| {};
         let mut errand = revoke(input);
         let revoked = tokio::select! {
@@ -120,8 +123,7 @@ impl Inner {
 
     async fn settle_revocation(&self, row: &Revocation) {
         let deleted = async {
-            let note = Note::new(Act::RevocationConfirmed, &row.server_name);
-            let note = note.with("user", row.key.user.as_str());
+            let note = note(Act::RevocationConfirmed, row);
             let (draft, rows) = self.parts.audit.change(&row.key.tenant, note).await?;
             draft.settle(rows.delete_revocation(&row.id).await)
         };
@@ -137,8 +139,15 @@ impl Inner {
         let now: Timestamp = self.parts.clock.now();
         let next_at = now.plus(wait_s(row.attempts, asked, random));
         tracing::warn!(server = %row.server_name, issuer = %row.issuer, attempts = row.attempts, %next_at, why, "a revocation is still owed");
-        let rows = self.rows(&row.key);
-        if let Err(error) = rows.postpone_revocation(&row.id, next_at, why).await {
+        let postponed = async {
+            let note = note(Act::RevocationFailed, row)
+                .came(Came::Failed)
+                .with("attempt", row.attempts)
+                .with("next_at", next_at.as_secs());
+            let (draft, rows) = self.parts.audit.change(&row.key.tenant, note).await?;
+            draft.settle(rows.postpone_revocation(&row.id, next_at, why).await)
+        };
+        if let Err(error) = postponed.await {
             tracing::warn!(error = %Chain(&error), "the failure of a revocation could not be written");
         }
     }

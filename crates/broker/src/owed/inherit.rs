@@ -6,7 +6,10 @@
 
 use claviger_model::{CredentialKey, Revocation, RevocationId, TenantId};
 
+use claviger_store::StoreError;
+
 use super::record::Owed;
+use super::told;
 use crate::HoldError;
 use crate::broker::Inner;
 
@@ -46,7 +49,7 @@ impl Inner {
 
     /// Queues a debt. If its tenant ended meanwhile (A220), nobody could open it there.
     pub(super) async fn queue_debt(&self, row: Revocation) -> Result<Revocation, HoldError> {
-        let error = match self.rows(&row.key).insert_revocation(&row).await {
+        let error = match self.insert_debt(&row).await {
             Ok(()) => return Ok(row),
             Err(error) => error,
         };
@@ -57,7 +60,13 @@ impl Inner {
             return Err(error.into());
         }
         let row = self.seal_inherited(&row, &owed).await?;
-        self.rows(&row.key).insert_revocation(&row).await?;
+        self.insert_debt(&row).await?;
         Ok(row)
+    }
+
+    async fn insert_debt(&self, row: &Revocation) -> Result<(), StoreError> {
+        let note = told::queued(row);
+        let (draft, rows) = self.parts.audit.change(&row.key.tenant, note).await?;
+        draft.settle(rows.insert_revocation(row).await)
     }
 }

@@ -9,6 +9,7 @@
 
 pub(crate) use prepare::Owing;
 pub(crate) use record::context as revocation_context;
+pub(crate) use told::queued;
 
 mod attempt;
 mod backoff;
@@ -18,6 +19,7 @@ mod give_back;
 mod inherit;
 mod prepare;
 mod record;
+mod told;
 
 /// For how long whoever tries a revocation has it for itself, in seconds. It is longer than any
 /// try, so that no other process tries at the same time, and short enough for F06: what a dead

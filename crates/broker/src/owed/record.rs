@@ -11,9 +11,10 @@ use claviger_wire::AuthMethod;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::HoldError;
+use super::told::note;
 use crate::broker::Inner;
 use crate::record::Tokens;
+use crate::{Act, HoldError};
 
 /// A revocation with its secrets.
 #[derive(Debug)]
@@ -73,9 +74,9 @@ impl Owed {
     }
 
     pub(super) async fn open(inner: &Inner, row: &Revocation) -> Result<Self, HoldError> {
-        let vault = &inner.parts.vault;
-        let plain = vault
-            .open_record(&row.key.tenant, &context(row), &row.sealed)
+        let about = || note(Act::Tamper, row).with("of", "revocation");
+        let plain = inner
+            .open_sealed(&row.key.tenant, &context(row), &row.sealed, about)
             .await?;
         let read: OwedV1<'_> = serde_json::from_slice(&plain).map_err(shape)?;
         let client = read.client;

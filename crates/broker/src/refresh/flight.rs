@@ -227,6 +227,7 @@ impl Flight {
             server: &self.server,
             sent: &sent.fingerprint,
             is_doubtful: false,
+            is_rescued: false,
         };
         let patience = Patience::new(inner, &self.key);
         match storing.store(&mut row, tokens, patience).await {

@@ -21,6 +21,8 @@ pub(crate) struct Storing<'a> {
     pub(crate) sent: &'a [u8],
     /// Somebody else sent the same token after that: the issuer may know their answer alone.
     pub(crate) is_doubtful: bool,
+    /// Whether it comes out of a journal, and not from the flight that got it.
+    pub(crate) is_rescued: bool,
 }
 
 /// Where an answer ended up.
@@ -126,9 +128,13 @@ impl Storing<'_> {
     }
 
     fn note(&self, key: &CredentialKey, version: u64) -> Note {
-        Note::credential(Act::CredentialRefresh, self.server, key)
+        let note = Note::credential(Act::CredentialRefresh, self.server, key)
             .came(Came::Ok)
-            .with("version", version)
+            .with("version", version);
+        if self.is_rescued {
+            return note.with("rescued", true);
+        }
+        note
     }
 
     async fn rotate(&self, row: &Credential, tokens: &Tokens) -> Result<Rotated, HoldError> {

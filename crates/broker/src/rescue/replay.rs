@@ -101,7 +101,12 @@ impl Inner {
         sealed: &[u8],
         holding: Option<&Holding>,
     ) -> Result<Replayed, HoldError> {
-        let opened = self.parts.vault.open_journal(&context(), sealed).await?;
+        let opened = self.parts.vault.open_journal(&context(), sealed).await;
+        if let Err(error) = &opened {
+            let about = || Note::new(Act::Tamper, "journal").with("of", "journal");
+            self.notice_tampered(error, about);
+        }
+        let opened = opened?;
         let mut entry = Entry::from_bytes(&opened)?;
         entry.row.fingerprint = self.fingerprint(&entry.tokens);
         let rows = self.rows(&entry.row.key);
@@ -164,6 +169,7 @@ impl Inner {
             server,
             sent,
             is_doubtful,
+            is_rescued: true,
         };
         self.seal_into(server, &mut entry.row, &entry.tokens)
             .await?;

@@ -218,7 +218,7 @@ impl Broker {
             return Ok(Begun::NoSignIn);
         };
         let started = inner
-            .depart(server, &key, prepared, challenge, &begin)
+            .depart(server, &key, prepared, challenge, &begin, self.by_or(user))
             .await?;
         Ok(Begun::Started(started))
     }
@@ -277,6 +277,7 @@ impl Inner {
         prepared: Prepared,
         challenge: Option<PendingChallenge>,
         begin: &Begin,
+        by: Actor,
     ) -> Result<Started, BeginError> {
         let now = self.parts.clock.now();
         let id = match &begin.link {
@@ -307,7 +308,7 @@ impl Inner {
         };
         let rows = self.rows(key);
         let note = Note::credential(Act::SignInBegin, server, key)
-            .by(Actor::User(key.user.clone()))
+            .by(by)
             .with("sign_in", id.as_str());
         let (draft, recorded) = self.parts.audit.change(&key.tenant, note).await?;
         match draft.settle(recorded.insert_sign_in(&sign_in).await) {

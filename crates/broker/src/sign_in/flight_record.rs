@@ -8,9 +8,9 @@ use claviger_wire::ScopeSet;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::HoldError;
 use crate::broker::{Inner, origin_of};
 use crate::terms::Terms;
+use crate::{Act, HoldError, Note};
 
 /// Everything the callback needs, wherever it arrives (C-51, N14).
 #[derive(Debug)]
@@ -70,10 +70,13 @@ impl FlightRecord {
         sealed: &[u8],
     ) -> Result<Self, HoldError> {
         let context = context(server, key, id);
+        let about = || {
+            Note::credential(Act::Tamper, server, key)
+                .with("of", "sign_in")
+                .with("sign_in", id.as_str())
+        };
         let plain = inner
-            .parts
-            .vault
-            .open_record(&key.tenant, &context, sealed)
+            .open_sealed(&key.tenant, &context, sealed, about)
             .await?;
         let read: FlightRecordV1<'_> = serde_json::from_slice(&plain).map_err(shape)?;
         Ok(Self {

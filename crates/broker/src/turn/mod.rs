@@ -124,7 +124,7 @@ impl Broker {
             });
         };
         self.vault()
-            .rewrap(&self.inner.parts.audit, &mut each)
+            .rewrap(&self.inner.parts.audit, &self.by(), &mut each)
             .await?;
         Ok(())
     }

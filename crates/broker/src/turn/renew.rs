@@ -7,7 +7,7 @@ use claviger_ports::failpoint_in_task;
 use claviger_store::{SealedRow, TenantStore};
 
 use super::{Turn, TurnEvent, TurnSink, causes, describe};
-use crate::{Broker, HoldError, VaultKey};
+use crate::{Act, Broker, HoldError, Note, VaultKey};
 
 /// How many rows of a kind are taken at once: some milliseconds of work.
 const BATCH: u32 = 100;
@@ -40,7 +40,8 @@ impl Broker {
         let due = due(turn, &newest, &left);
         for key in &due {
             if !turn.dry_run {
-                self.vault().renew(&key.id, &self.inner.parts.audit).await?;
+                let audit = &self.inner.parts.audit;
+                self.vault().renew(&key.id, audit, &self.by()).await?;
             }
             on(TurnEvent::Renewed(key.id.clone()));
         }
@@ -55,7 +56,7 @@ impl Broker {
         if turn.drop_old {
             let mut each = |id: &_| on(TurnEvent::Dropped(Clone::clone(id)));
             self.vault()
-                .drop_old(&self.inner.parts.audit, &mut each)
+                .drop_old(&self.inner.parts.audit, &self.by(), &mut each)
                 .await?;
         }
         Ok(())
@@ -156,6 +157,10 @@ impl Broker {
             Err(_) if work.doubted.insert(name.clone()) => {}
             // A208: what does not open keeps its key.
             Err(error) => {
+                if let HoldError::Vault { source } = &error {
+                    let about = || Note::new(Act::Tamper, &name).with("of", "key_turn");
+                    self.inner.notice_tampered(source, about);
+                }
                 on(TurnEvent::Broken {
                     what: name.clone(),
                     why: causes(&error),

@@ -12,7 +12,7 @@ use core::fmt;
 use std::sync::Arc;
 
 use claviger_crypto::{Context, MacKey, Secret, TenantKey, open, record_generation, seal};
-use claviger_model::TenantId;
+use claviger_model::{KeyRow, TenantId};
 use claviger_ports::{Clock, Entropy};
 use claviger_store::Keys;
 use zeroize::Zeroizing;
@@ -45,9 +45,29 @@ pub struct AuditKey {
     pub key: MacKey,
 }
 
+// === impl AuditKey ===
+
+impl AuditKey {
+    /// The key of an exported log, which holds it wrapped as it was stored. A row of another key
+    /// does not unwrap as this one.
+    pub async fn unwrapped(keks: &Keks, row: &KeyRow) -> Result<Self, VaultError> {
+        if row.tenant.is_some() || row.purpose != AUDIT_PURPOSE {
+            return Err(VaultError::UnknownKey);
+        }
+        let key = keks.unwrap(row).await?;
+        Ok(Self {
+            generation: row.generation,
+            key: MacKey::new(*key),
+        })
+    }
+}
+
+/// What the keys of the audit log are called.
+pub(crate) const AUDIT_PURPOSE: &str = "audit";
+
 const MAC: Owner<'static> = Owner::Own("mac");
 const JOURNAL: Owner<'static> = Owner::Own("journal");
-const AUDIT: Owner<'static> = Owner::Own("audit");
+const AUDIT: Owner<'static> = Owner::Own(AUDIT_PURPOSE);
 
 // === impl Vault ===
 

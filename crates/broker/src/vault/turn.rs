@@ -11,7 +11,7 @@ use super::ring::{SENTINEL, made};
 use super::shelf::{Owner, PURPOSE_TENANT};
 use super::{AUDIT, JOURNAL, Vault, VaultError};
 use crate::Auditor;
-use crate::audit::{Act, Note};
+use crate::audit::{Act, Actor, Note};
 
 /// Which generation of which key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,7 +62,12 @@ impl Vault {
     }
 
     /// Makes the generation after `seen`, unless somebody made one in between.
-    pub(crate) async fn renew(&self, seen: &KeyId, audit: &Auditor) -> Result<bool, VaultError> {
+    pub(crate) async fn renew(
+        &self,
+        seen: &KeyId,
+        audit: &Auditor,
+        by: &Actor,
+    ) -> Result<bool, VaultError> {
         let owner = match (&seen.tenant, seen.purpose.as_str()) {
             (Some(tenant), PURPOSE_TENANT) => Owner::Tenant(tenant),
             (None, "journal") => JOURNAL,
@@ -70,7 +75,7 @@ impl Vault {
             _ => return Err(VaultError::UnknownKey),
         };
         let row = self.ring.draw(owner, seen.generation + 1).await?;
-        let note = Note::new(Act::KeysRotate, KeyId::of(&row));
+        let note = Note::new(Act::KeysRotate, KeyId::of(&row)).by(by.clone());
         let (draft, keys) = audit.change_keys(note).await?;
         let done = made(draft.settle(keys.insert_key(&row).await))?;
         self.reload().await?;
@@ -87,11 +92,12 @@ impl Vault {
     pub(crate) async fn rewrap(
         &self,
         audit: &Auditor,
+        by: &Actor,
         each: &mut (dyn FnMut(&KeyId, Result<(), VaultError>) + Send),
     ) -> Result<(), VaultError> {
         self.ring.ensure_sentinel().await?;
         for row in self.foreign_rows().await? {
-            match self.rewrap_one(&row, audit).await {
+            match self.rewrap_one(&row, audit, by).await {
                 Err(error @ (VaultError::Store { .. } | VaultError::Unavailable { .. })) => {
                     return Err(error);
                 }
@@ -117,6 +123,7 @@ impl Vault {
     pub(crate) async fn drop_old(
         &self,
         audit: &Auditor,
+        by: &Actor,
         each: &mut (dyn FnMut(&KeyId) + Send),
     ) -> Result<(), VaultError> {
         let now = self.ring.clock.now();
@@ -133,7 +140,7 @@ impl Vault {
                 continue;
             }
             let tenant = row.tenant.as_ref();
-            let note = Note::new(Act::KeysDrop, KeyId::of(row));
+            let note = Note::new(Act::KeysDrop, KeyId::of(row)).by(by.clone());
             let (draft, keys) = audit.change_keys(note).await?;
             let deleted = keys.delete_key(tenant, &row.purpose, row.generation);
             match draft.settle(deleted.await) {
@@ -153,13 +160,20 @@ impl Vault {
         Ok(rows)
     }
 
-    async fn rewrap_one(&self, row: &KeyRow, audit: &Auditor) -> Result<(), VaultError> {
+    async fn rewrap_one(
+        &self,
+        row: &KeyRow,
+        audit: &Auditor,
+        by: &Actor,
+    ) -> Result<(), VaultError> {
         let key = self.ring.keks.unwrap(row).await?;
         let mut fresh = row.clone();
         fresh.kek_id = self.ring.keks.first().id().to_vec();
         fresh.wrapped = self.ring.wrap(&fresh, &key).await?;
         // False where another process was first: then it is wrapped as well.
-        let note = Note::new(Act::KeysRewrap, KeyId::of(row));
+        let note = Note::new(Act::KeysRewrap, KeyId::of(row))
+            .by(by.clone())
+            .with("kek", hex(&fresh.kek_id));
         let (draft, keys) = audit.change_keys(note).await?;
         draft.settle(keys.rewrap_key(&fresh, &row.kek_id).await)?;
         Ok(())

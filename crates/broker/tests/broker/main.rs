@@ -2,6 +2,8 @@
 //! ids they answer.
 
 #[cfg(test)]
+mod acts;
+#[cfg(test)]
 mod audited;
 #[cfg(test)]
 mod callbacks;

@@ -189,11 +189,14 @@ async fn a128_two_users_with_equal_tokens_never_share_a_result() {
     let (installation, node, server) = Installation::signed_in().await;
     let (owner, other) = (UserId::owner(), UserId::parse("other").unwrap());
     node.sign_in_with(&server, &other, begin()).await;
-    let [ours, theirs] = [&owner, &other].map(|user| node.broker.attach(&server, user));
+    let askers = [owner.into(), other.clone().into()];
+    let [ours, theirs] = askers
+        .each_ref()
+        .map(|user| node.broker.attach(&server, user));
     let (ours, theirs) = tokio::join!(ours, theirs);
     assert_ne!(bearer(&ours.unwrap()), bearer(&theirs.unwrap()));
     node.expire();
-    let calls = [&owner, &other, &owner, &other].map(|user| node.broker.attach(&server, user));
+    let calls = [0, 1, 0, 1].map(|at: usize| node.broker.attach(&server, &askers[at]));
     let all: Vec<_> = join_all(calls)
         .await
         .into_iter()

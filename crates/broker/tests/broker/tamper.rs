@@ -35,7 +35,11 @@ async fn write(node: &Node, server: &Server, row: Credential) {
 }
 
 async fn is_refused(node: &Node, server: &Server, user: &UserId) {
-    let missing = node.broker.attach(server, user).await.unwrap_err();
+    let missing = node
+        .broker
+        .attach(server, &user.clone().into())
+        .await
+        .unwrap_err();
     assert!(
         matches!(missing, Missing::Misconfigured { .. }),
         "{missing:?}"
@@ -101,7 +105,10 @@ async fn a203_a204_swapped_replayed_and_flipped_records_are_refused() {
     write(&node, &server, row).await;
     is_refused(&node, &server, &owner).await;
     // Theirs is as good as it was.
-    node.broker.attach(&server, &other).await.unwrap();
+    node.broker
+        .attach(&server, &other.clone().into())
+        .await
+        .unwrap();
     // An older record under a newer version.
     overwrite(&node, &server, ours.clone()).await;
     is_refused(&node, &server, &owner).await;

@@ -76,7 +76,11 @@ async fn given(
     let node = installation.node_of(keks, 77).await.unwrap();
     let mut given = BTreeMap::new();
     for name in USERS {
-        let attached = node.broker.attach(server, &user(name)).await.unwrap();
+        let attached = node
+            .broker
+            .attach(server, &user(name).into())
+            .await
+            .unwrap();
         given.insert(name, bearer(&attached));
     }
     given
@@ -318,7 +322,7 @@ async fn refresh_or_sign_in(node: &Node, server: &Server, name: &str, signs_in: 
         assert_eq!(ended.outcome, Outcome::Success, "{ended:?}");
     } else {
         // While others hold the one database, a caller may be told to come back later, and does.
-        while let Err(missing) = node.broker.attach(server, &user(name)).await {
+        while let Err(missing) = node.broker.attach(server, &user(name).into()).await {
             assert!(
                 matches!(missing, Missing::Unreachable { .. }),
                 "{missing:?}"
@@ -355,7 +359,11 @@ async fn f07_keys_are_turned_on_two_nodes_while_a_third_refreshes_and_signs_in()
     let held: BTreeMap<_, _> = {
         let mut held = BTreeMap::new();
         for name in USERS {
-            let attached = node.broker.attach(&server, &user(name)).await.unwrap();
+            let attached = node
+                .broker
+                .attach(&server, &user(name).into())
+                .await
+                .unwrap();
             held.insert(name, bearer(&attached));
         }
         held
@@ -405,7 +413,11 @@ async fn a203_a204_a_check_names_what_was_changed_and_shows_nothing() {
         .unwrap();
     let events = verified(&node).await;
     assert_eq!(broken(&events), 1, "{events:?}");
-    let tokens = node.broker.attach(&server, &user("ann")).await.unwrap();
+    let tokens = node
+        .broker
+        .attach(&server, &user("ann").into())
+        .await
+        .unwrap();
     let shown = format!("{events:?}");
     assert!(
         !shown.contains(bearer(&tokens).trim_start_matches("Bearer ")),
@@ -462,13 +474,17 @@ async fn play(acts: Vec<Act>) {
                 let name = USERS[who];
                 installation.clock.advance_secs(3_601);
                 let who = user(name);
-                let seen = installation.driven(at.broker.attach(&server, &who)).await;
+                let seen = installation
+                    .driven(at.broker.attach(&server, &who.clone().into()))
+                    .await;
                 let seen = seen.unwrap();
                 held.insert(name, bearer(&seen));
                 // The others are renewed as well, by whoever looks next.
                 for other in USERS {
                     let who = user(other);
-                    let seen = installation.driven(at.broker.attach(&server, &who)).await;
+                    let seen = installation
+                        .driven(at.broker.attach(&server, &who.clone().into()))
+                        .await;
                     let seen = seen.unwrap();
                     held.insert(other, bearer(&seen));
                 }
@@ -484,7 +500,7 @@ async fn play(acts: Vec<Act>) {
                 let name = USERS[who];
                 let ended = at.sign_in_with(&server, &user(name), forced()).await;
                 assert_eq!(ended.outcome, Outcome::Success);
-                let seen = at.broker.attach(&server, &user(name)).await.unwrap();
+                let seen = at.broker.attach(&server, &user(name).into()).await.unwrap();
                 held.insert(name, bearer(&seen));
             }
             Act::Turn { polls, drop_old } => {

@@ -23,7 +23,8 @@ pub(crate) enum AuditCommand {
     Verify(AuditVerifyArgs),
     /// Write every entry as a line of JSON, with its MAC
     ///
-    /// What is written can be verified later, and compared with: see `claviger audit verify`.
+    /// What is written can be verified later, and compared with: see `claviger audit verify`. The keys
+    /// that takes stand at its head, wrapped: they are of no use without the key file.
     Export(AuditExportArgs),
 }
 
@@ -59,6 +60,14 @@ pub(crate) struct AuditVerifyArgs {
     /// Verify this export instead of the database
     #[arg(long, value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
+    /// The key file the export was made with, where the installation is not at hand
+    ///
+    /// An export holds the keys of its chains, wrapped: with the key file it is proved on any machine.
+    #[arg(long, value_name = "FILE", requires = "file")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// Look at numbers and order alone, which takes no key and proves nothing against forgery
+    #[arg(long, requires = "file", conflicts_with = "key_file")]
+    pub(crate) order_only: bool,
     /// An earlier export whose entries have to be there still
     #[arg(long, value_name = "FILE")]
     pub(crate) against: Option<PathBuf>,
@@ -86,4 +95,5 @@ const VERIFY: &str = "\
 Examples:
   claviger audit verify
   claviger audit verify --against last-week.jsonl
-  claviger audit verify --file last-week.jsonl";
+  claviger audit verify --file last-week.jsonl
+  claviger audit verify --file last-week.jsonl --key-file /safe/key";

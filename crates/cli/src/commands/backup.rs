@@ -25,6 +25,11 @@ pub(crate) async fn run(args: BackupArgs, ctx: &Context<'_>) -> Outcome {
         say(&made, ctx);
     }
     broken(&made.contents, ctx);
+    if !made.is_recorded {
+        let why = "! the audit log does not say that this backup was made: its schema is an older \
+                   one, or it took no entry (see the log)";
+        ctx.printer.talk(&Text::line(why));
+    }
     let keep = "The key file is NOT in it, and it opens with nothing else: keep a copy of the key \
                 file apart from the backups.";
     ctx.printer.talk(&Text::line(keep));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
 use claviger_broker::{
-    Attach as _, Attachment, AuditParts, AuditSettings, Auditor, Broker, BrokerParts,
+    Asker, Attach as _, Attachment, AuditParts, AuditSettings, Auditor, Broker, BrokerParts,
     BrokerSettings, Refusal, Setting, Vault,
 };
 use claviger_client::Quirks;
@@ -150,7 +150,10 @@ impl House {
     }
 
     async fn attach_for(&self, user: &UserId) -> Result<()> {
-        let attached = self.broker.attach(&self.server, user).await?;
+        let attached = self
+            .broker
+            .attach(&self.server, &Asker::from(user.clone()))
+            .await?;
         ensure!(!attached.headers.is_empty(), "nothing was attached");
         Ok(())
     }
@@ -164,7 +167,8 @@ impl House {
             operation: "tools/call echo".to_owned(),
         };
         let bare = Attachment::default();
-        let got = self.broker.refused(&self.server, user, &bare, &refusal);
+        let asker = Asker::from(user.clone());
+        let got = self.broker.refused(&self.server, &asker, &bare, &refusal);
         got.await.context("the benchmark's issuer gave nothing")?;
         Ok(())
     }

@@ -216,6 +216,15 @@ async fn a202_a221_no_byte_on_disk_or_in_a_log_holds_a_secret() {
     files(&claviger.data_dir(), &mut found);
     let token = gateway.token.clone();
     claviger.must(&["logout", "up", "--json"]).await;
+    for words in [
+        &["audit", "export"][..],
+        &["audit", "list", "--limit", "10000", "--json"],
+    ] {
+        let ended = claviger.run(words).await;
+        assert_eq!(ended.code, 0, "{ended:?}");
+        assert!(ended.stdout.contains("credential.refresh"), "{ended:?}");
+        found.push(("the audit log".to_owned(), ended.stdout.into_bytes()));
+    }
     let log = gateway.log();
     assert!(log.contains("TRACE") || log.contains("DEBUG"), "{log}");
     found.push(("the log".to_owned(), log.into_bytes()));

@@ -8,6 +8,7 @@
 )]
 
 mod admission;
+mod audit;
 mod backup;
 mod canaries;
 mod command_line;

@@ -32,6 +32,7 @@ impl Verify for Scripted {
             tenant: TenantId::default_tenant(),
             user: UserId::owner(),
             client: Some("c1".to_owned()),
+            token: Some("t1".to_owned()),
             scopes: ScopeSet::parse_lossy(scopes),
             access: Access::Servers(BTreeSet::from([ServerId::parse("s1").unwrap()])),
         })
@@ -81,6 +82,7 @@ async fn a_good_token_makes_a_caller() {
     assert_eq!(caller.user(), &UserId::owner());
     assert_eq!(caller.tenant(), &TenantId::default_tenant());
     assert_eq!(caller.client(), Some("c1"));
+    assert_eq!(caller.token(), Some("t1"));
     assert_eq!(caller.scopes().to_string(), "mcp read");
     assert!(caller.access().allows(&ServerId::parse("s1").unwrap()));
     assert!(!caller.access().allows(&ServerId::parse("s2").unwrap()));

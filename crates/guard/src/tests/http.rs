@@ -30,6 +30,7 @@ impl Verify for One {
             tenant: TenantId::default_tenant(),
             user: UserId::owner(),
             client: None,
+            token: None,
             scopes: ScopeSet::new(),
             access: Access::All,
         })

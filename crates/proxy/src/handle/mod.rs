@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use claviger_broker::Attach;
+use claviger_broker::{Asker, Attach};
 use claviger_guard::Caller;
 use claviger_mcp::header::MCP_PROTOCOL_VERSION;
 use claviger_mcp::{Envelope, Era, InputAction};
@@ -216,7 +216,11 @@ impl Proxy {
                 _ => Duration::ZERO,
             },
             server: Arc::clone(&call.server),
-            user: call.caller.user().clone(),
+            asker: Asker {
+                user: call.caller.user().clone(),
+                client: call.caller.client().map(str::to_owned),
+                token: call.caller.token().map(str::to_owned),
+            },
             upstream,
             method: call.method.clone(),
             headers,

@@ -120,3 +120,16 @@ async fn a_step_up_that_did_not_help_says_which_scopes_are_missing() {
     assert_eq!(standing, "needs_scopes");
     assert!(body.to_string().contains("files:write"));
 }
+
+#[tokio::test]
+async fn n11_whoever_asks_is_named_with_client_and_token() {
+    let gateway = Gateway::new();
+    gateway.forward.text(200, &[JSON], RESULT);
+    gateway.send(post(CALL)).await;
+    let [asker] = &gateway.attach.askers()[..] else {
+        panic!("expected one");
+    };
+    assert_eq!(asker.user.as_str(), "owner");
+    assert_eq!(asker.client.as_deref(), Some("client-1"));
+    assert_eq!(asker.token.as_deref(), Some("owner-1"));
+}

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use axum::Router;
 use bytes::Bytes;
-use claviger_broker::{Attach, Attachment, Missing, Refusal, TokenMark};
+use claviger_broker::{Asker, Attach, Attachment, Missing, Refusal, TokenMark};
 use claviger_crypto::{Secret, TenantKey};
 use claviger_guard::{Access, Guard, GuardSettings, Verified, Verify, VerifyError};
 use claviger_model::{Auth, Server, ServerId, Slug, TenantId, Timestamp, UserId};
@@ -50,6 +50,7 @@ struct Script {
     attached: VecDeque<Result<Attachment, Missing>>,
     after_refusal: VecDeque<Result<Attachment, Missing>>,
     refusals: Vec<(Option<TokenMark>, Refusal)>,
+    askers: Vec<Asker>,
 }
 
 struct Servers(Vec<Arc<Server>>);
@@ -159,6 +160,11 @@ impl FakeAttach {
         self.state.lock().unwrap().after_refusal.push_back(next);
     }
 
+    /// Who asked for something to attach.
+    pub(crate) fn askers(&self) -> Vec<Asker> {
+        self.state.lock().unwrap().askers.clone()
+    }
+
     pub(crate) fn refusals(&self) -> Vec<(Option<TokenMark>, Refusal)> {
         self.state.lock().unwrap().refusals.clone()
     }
@@ -166,7 +172,8 @@ impl FakeAttach {
 
 #[async_trait]
 impl Attach for FakeAttach {
-    async fn attach(&self, _: &Server, _: &UserId) -> Result<Attachment, Missing> {
+    async fn attach(&self, _: &Server, asker: &Asker) -> Result<Attachment, Missing> {
+        self.state.lock().unwrap().askers.push(asker.clone());
         let next = self.state.lock().unwrap().attached.pop_front();
         next.unwrap_or_else(|| Ok(bearer(1)))
     }
@@ -174,7 +181,7 @@ impl Attach for FakeAttach {
     async fn refused(
         &self,
         _: &Server,
-        _: &UserId,
+        _: &Asker,
         used: &Attachment,
         refusal: &Refusal,
     ) -> Result<Attachment, Missing> {
@@ -216,7 +223,8 @@ impl Verify for Tokens {
         let verified = |tenant: &str, user: &str, access| Verified {
             tenant: TenantId::parse(tenant).unwrap(),
             user: UserId::parse(user).unwrap(),
-            client: None,
+            client: Some("client-1".to_owned()),
+            token: Some(format!("{user}-1")),
             scopes: ScopeSet::new(),
             access,
         };

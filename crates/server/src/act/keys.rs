@@ -1,7 +1,7 @@
 //! `keys`: what there is, new generations, another key file, and the proof that all opens.
 
 use claviger_admin_api::{KeyProgress, KeyStep, KeySummary, KeyView, Line, ProblemKind};
-use claviger_broker::{HoldError, Turn, TurnEvent, VaultError};
+use claviger_broker::{Broker, HoldError, Turn, TurnEvent, VaultError};
 use claviger_model::TenantId;
 
 use super::{Done, Refused, Sink, hold_problem, problem, store_problem};
@@ -28,13 +28,19 @@ pub(super) async fn list(app: &App, sink: Sink<'_>) -> Done {
 }
 
 /// Turns the keys.
-pub(super) async fn rotate(app: &App, kek: bool, turn: Turn, sink: Sink<'_>) -> Done {
+pub(super) async fn rotate(
+    app: &App,
+    broker: &Broker,
+    kek: bool,
+    turn: Turn,
+    sink: Sink<'_>,
+) -> Done {
     let mut teller = Teller::new(app, sink, turn.dry_run);
     let mut on = |event| teller.tell(event);
     let done = if kek {
-        app.broker.rewrap_keys(turn.dry_run, &mut on).await
+        broker.rewrap_keys(turn.dry_run, &mut on).await
     } else {
-        app.broker.turn_keys(&turn, &mut on).await
+        broker.turn_keys(&turn, &mut on).await
     };
     done.map_err(|error| not_done(&error))?;
     teller.end()

@@ -12,7 +12,13 @@ use super::{
 };
 use crate::app::App;
 
-pub(super) async fn login(app: &App, slug: &str, force: bool, sink: Sink<'_>) -> Done {
+pub(super) async fn login(
+    app: &App,
+    broker: &Broker,
+    slug: &str,
+    force: bool,
+    sink: Sink<'_>,
+) -> Done {
     let server = find(app, slug).await?;
     let held = app.landing.hold(&server.id).await.map_err(|error| {
         problem(
@@ -29,8 +35,7 @@ pub(super) async fn login(app: &App, slug: &str, force: bool, sink: Sink<'_>) ->
         binding: None,
         link: None,
     };
-    let begun = app
-        .broker
+    let begun = broker
         .begin(&server, &owner(), begin, &mut |step| sink(step_view(step)))
         .await
         .map_err(|error| begin_problem(&server, &error))?;
@@ -122,10 +127,9 @@ pub(super) async fn callback(app: &App, url: &str, sink: Sink<'_>) -> Done {
     }
 }
 
-pub(super) async fn logout(app: &App, slug: &str, sink: Sink<'_>) -> Done {
+pub(super) async fn logout(app: &App, broker: &Broker, slug: &str, sink: Sink<'_>) -> Done {
     let server = find(app, slug).await?;
-    let ended = app
-        .broker
+    let ended = broker
         .disconnect(&server, &owner())
         .await
         .map_err(|error| hold_problem(&error))?;

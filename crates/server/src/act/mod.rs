@@ -1,7 +1,7 @@
 //! Administrative acts: one file a noun; each answers with lines.
 
 use claviger_admin_api::{Line, Problem, ProblemKind, Request, StepStatus, StepView};
-use claviger_broker::{HoldError, Step, StepKind, Turn};
+use claviger_broker::{Actor, HoldError, Step, StepKind, Turn};
 use claviger_model::{Fault, Server, Slug, TenantId, UserId};
 use claviger_store::StoreError;
 
@@ -18,10 +18,11 @@ mod view;
 /// Where lines go.
 pub(crate) type Sink<'a> = &'a mut (dyn FnMut(Line) + Send);
 
-/// Does one act. The last line is `Done` or `Problem`.
-pub(crate) async fn act(app: &App, request: Request, sink: Sink<'_>) {
+/// Does one act on behalf of whoever asked. The last line is `Done` or `Problem`.
+pub(crate) async fn act(app: &App, by: Actor, request: Request, sink: Sink<'_>) {
+    let broker = &app.broker.acting(by);
     let done = match request {
-        Request::AddServer(add) => servers::add(app, *add, sink).await,
+        Request::AddServer(add) => servers::add(app, broker, *add, sink).await,
         Request::CancelLogin { slug } => login::cancel(app, &slug).await,
         Request::Callback { url } => login::callback(app, &url, sink).await,
         Request::Doctor { url, allow_private } => {
@@ -30,8 +31,8 @@ pub(crate) async fn act(app: &App, request: Request, sink: Sink<'_>) {
         Request::ListKeys => keys::list(app, sink).await,
         Request::ListServers => servers::list(app, sink).await,
         Request::ListTenants => tenants::list(app, sink).await,
-        Request::Login { slug, force } => login::login(app, &slug, force, sink).await,
-        Request::Logout { slug } => login::logout(app, &slug, sink).await,
+        Request::Login { slug, force } => login::login(app, broker, &slug, force, sink).await,
+        Request::Logout { slug } => login::logout(app, broker, &slug, sink).await,
         Request::RotateKeys {
             kek,
             drop_old,
@@ -42,13 +43,15 @@ pub(crate) async fn act(app: &App, request: Request, sink: Sink<'_>) {
                 dry_run,
                 ..Turn::default()
             };
-            Box::pin(keys::rotate(app, kek, turn, sink)).await
+            Box::pin(keys::rotate(app, broker, kek, turn, sink)).await
         }
         Request::ListRevocations => status::revocations(app, sink).await,
-        Request::RemoveServer { slug, yes } => servers::remove(app, &slug, yes, sink).await,
-        Request::RemoveTenant { tenant } => Box::pin(tenants::remove(app, &tenant, sink)).await,
-        Request::RemoveUser { user } => users::remove(app, &user, sink).await,
-        Request::SetServer(set) => servers::set(app, *set, sink).await,
+        Request::RemoveServer { slug, yes } => servers::remove(app, broker, &slug, yes, sink).await,
+        Request::RemoveTenant { tenant } => {
+            Box::pin(tenants::remove(app, broker, &tenant, sink)).await
+        }
+        Request::RemoveUser { user } => users::remove(app, broker, &user, sink).await,
+        Request::SetServer(set) => servers::set(app, broker, *set, sink).await,
         Request::ShowServer { slug } => servers::show(app, &slug, sink).await,
         Request::Status { slug } => status::status(app, slug.as_deref(), sink).await,
         Request::VerifyKeys { all } => keys::verify(app, all, sink).await,

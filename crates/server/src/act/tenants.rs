@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use claviger_admin_api::{Line, ProblemKind, TenantView};
-use claviger_broker::RemoveTenantError;
+use claviger_broker::{Broker, RemoveTenantError};
 use claviger_model::TenantId;
 use claviger_store::StoreError;
 
@@ -21,7 +21,7 @@ pub(super) async fn list(app: &App, sink: Sink<'_>) -> Done {
 }
 
 /// A220: nothing of it is used or opens from now on, and its issuers are told until they confirm.
-pub(super) async fn remove(app: &App, tenant: &str, sink: Sink<'_>) -> Done {
+pub(super) async fn remove(app: &App, broker: &Broker, tenant: &str, sink: Sink<'_>) -> Done {
     let parsed = TenantId::parse(tenant).map_err(|error| {
         let hint = Some("see the tenants with `claviger tenant list`".to_owned());
         let (kind, message) = (ProblemKind::Usage, error.to_string());
@@ -33,12 +33,12 @@ pub(super) async fn remove(app: &App, tenant: &str, sink: Sink<'_>) -> Done {
         .into_iter()
         .map(|server| (server.id, server.slug.to_string()))
         .collect();
-    let removed = app.broker.remove_tenant(&parsed).await;
+    let removed = broker.remove_tenant(&parsed).await;
     let removed = removed.map_err(|error| remove_problem(&error))?;
     if let Err(error) = app.reload().await {
         tracing::warn!(%error, "could not read the change back");
     }
-    let ended = app.broker.revoke_ended(removed.ended).await;
+    let ended = broker.revoke_ended(removed.ended).await;
     let connections = ended.len();
     for one in ended {
         let slug = slugs.get(&one.server).cloned();

@@ -1,6 +1,7 @@
 //! Users. There is no directory of them yet: a user is whoever rows name.
 
 use claviger_admin_api::{Line, ProblemKind};
+use claviger_broker::Broker;
 use claviger_model::{TenantId, UserId};
 
 use super::login::ended_credential_view;
@@ -8,7 +9,7 @@ use super::{Done, Sink, hold_problem, owner, problem, store_problem};
 use crate::app::App;
 
 /// F06: nothing of theirs works here from now on, and their issuers are told until they confirm.
-pub(super) async fn remove(app: &App, user: &str, sink: Sink<'_>) -> Done {
+pub(super) async fn remove(app: &App, broker: &Broker, user: &str, sink: Sink<'_>) -> Done {
     let parsed = UserId::parse(user).map_err(|error| {
         let hint = Some("write the user as `claviger status --revocations` does".to_owned());
         problem(ProblemKind::Usage, "invalid_user", error.to_string(), hint)
@@ -20,7 +21,7 @@ pub(super) async fn remove(app: &App, user: &str, sink: Sink<'_>) -> Done {
         return Err(problem(kind, "owner", message, hint));
     }
     let tenant = TenantId::default_tenant();
-    let removed = app.broker.remove_user(&tenant, &parsed).await;
+    let removed = broker.remove_user(&tenant, &parsed).await;
     let removed = removed.map_err(|error| hold_problem(&error))?;
     if let Err(error) = app.api_tokens.reload().await {
         tracing::warn!(%error, "could not read the change back");

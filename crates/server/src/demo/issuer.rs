@@ -95,6 +95,7 @@ impl Verify for OwnTokens {
                 tenant: issued.tenant,
                 user: issued.user,
                 client: Some(issued.client_id),
+                token: None,
                 scopes: issued.scopes,
                 access: Access::All,
             }),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use claviger_broker::{Keks, Vault};
 use claviger_config::Config;
+use claviger_ports::system::SystemEntropy;
 use claviger_ports::{Clock, Entropy};
 use claviger_store::Store;
 use claviger_store_sqlite::SqliteStore;
@@ -84,6 +85,20 @@ pub(crate) async fn open(
         is_shared: pieces.is_shared,
         is_first_start: pieces.is_first_start,
     })
+}
+
+/// The KEKs alone, for what is verified without a database.
+pub(crate) fn keks(config: &Config) -> Result<Keks, OpenError> {
+    let places = Places::prepare(&config.data_dir)?;
+    let key = KeyPlace {
+        settings: &config.keys,
+        places: &places,
+        entropy: &SystemEntropy,
+        absent: Absent::Refuse,
+        database: "the log",
+        keyring: &OfSystem,
+    };
+    Ok(key.keks(true)?.0)
 }
 
 /// Opens a copy of a database with the key of this installation, and makes none.

@@ -1,22 +1,22 @@
 //! `audit`: the log of what was done, listed, exported and proved. Works beside a running server.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use claviger_broker::{AuditKey, Vault, Verdict, Verifier, entry_of_line, line_of_entry};
+use claviger_broker::{
+    AuditKey, Vault, Verdict, Verifier, is_key_of_log, line_of_entry, line_of_key,
+};
 use claviger_config::Config;
 use claviger_model::{AuditEntry, AuditFilter, Timestamp};
 use claviger_store::{Audit, StoreError};
 
-use super::UpkeepError;
+use super::{UpkeepError, exported};
 use crate::doors::Doors;
 use crate::open::{self, Absent, Opened};
 
 /// How many entries are read at once.
-const PAGE: u32 = 1_000;
+pub(super) const PAGE: u32 = 1_000;
 
 /// Is told after every page: how many entries were read, and of how many at least.
 pub type OnEntries<'a> = &'a mut (dyn FnMut(u64, u64) + Send);
@@ -28,6 +28,10 @@ pub struct AuditProof {
     pub file: Option<PathBuf>,
     /// An earlier export, whose ends have to be there.
     pub against: Option<PathBuf>,
+    /// The key file the installation had when the file was exported.
+    pub key_file: Option<PathBuf>,
+    /// Look at the numbers alone, without any key. That proves nothing against whoever can write.
+    pub is_order_only: bool,
 }
 
 /// Entries a filter asks for, newest first.
@@ -44,29 +48,40 @@ pub async fn audit_list(
         .map_err(failed)
 }
 
-/// Gives every entry as a line of JSON, chain by chain, those before `since` left out. Says how
-/// many.
+/// Gives the wrapped keys and every entry as lines of JSON, chain by chain, those before `since` left
+/// out. Says how many entries.
 pub async fn audit_export(
     config: &Config,
     since: Option<Timestamp>,
     each: &mut (dyn FnMut(&str) -> std::io::Result<()> + Send),
 ) -> Result<u64, UpkeepError> {
+    let unwritten = |source| UpkeepError::AuditFile { source };
     let opened = opened(config).await?;
+    let keys = opened.store.keys().list_keys().await.map_err(failed)?;
+    for key in keys.iter().filter(|key| is_key_of_log(key)) {
+        each(&line_of_key(key)).map_err(unwritten)?;
+    }
     let audit = opened.store.audit();
     let heads = audit.list_chain_heads().await.map_err(failed)?;
     let mut given = 0;
     for head in &heads {
-        let mut after = 0;
+        let (mut after, mut has_begun, mut before) = (0, false, None);
         while after < head.seq {
             let page = page(&*audit, head, after).await?;
             let Some(last) = page.last() else { break };
             after = last.seq;
-            for entry in page
-                .iter()
-                .filter(|one| since.is_none_or(|since| one.at >= since))
-            {
-                each(&line_of_entry(entry)).map_err(|source| UpkeepError::AuditFile { source })?;
-                given += 1;
+            for entry in page {
+                // A clock that was set back must not leave a hole.
+                if !has_begun && since.is_some_and(|since| entry.at < since) {
+                    before = Some(entry);
+                    continue;
+                }
+                has_begun = true;
+                // Its MAC is what the first one that was asked for stands behind.
+                for entry in before.take().iter().chain([&entry]) {
+                    each(&line_of_entry(entry)).map_err(unwritten)?;
+                    given += 1;
+                }
             }
         }
     }
@@ -79,20 +94,10 @@ pub async fn audit_verify(
     proof: &AuditProof,
     on_entries: OnEntries<'_>,
 ) -> Result<Verdict, UpkeepError> {
-    let opened = opened(config).await?;
     if let Some(file) = &proof.file {
-        let mut verifier = verifier(&opened.vault, &generations_in(file)?, proof).await?;
-        verifier.allow_late_beginnings();
-        let mut read = 0;
-        for entry in entries_in(file)? {
-            verifier.push(&entry?);
-            read += 1;
-            if read % u64::from(PAGE) == 0 {
-                on_entries(read, read);
-            }
-        }
-        return Ok(verifier.finish());
+        return exported::verify(config, file, proof, on_entries).await;
     }
+    let opened = opened(config).await?;
     let verdict = walk(&opened, proof, on_entries).await?;
     if verdict.problems.is_empty() {
         return Ok(verdict);
@@ -157,39 +162,11 @@ async fn verifier(
         }
     }
     let mut verifier = Verifier::new(keys);
-    if let Some(against) = &proof.against {
-        for entry in entries_in(against)? {
-            verifier.expect(&entry?);
-        }
-    }
+    exported::expect(&mut verifier, proof)?;
     Ok(verifier)
 }
 
-fn generations_in(path: &Path) -> Result<BTreeSet<u32>, UpkeepError> {
-    let mut generations = BTreeSet::new();
-    for entry in entries_in(path)? {
-        generations.extend(claviger_broker::generation_of(&entry?));
-        if generations.len() > 10_000 {
-            break;
-        }
-    }
-    Ok(generations)
-}
-
-fn entries_in(
-    path: &Path,
-) -> Result<impl Iterator<Item = Result<AuditEntry, UpkeepError>>, UpkeepError> {
-    let file = File::open(path).map_err(|source| UpkeepError::AuditFile { source })?;
-    let lines = BufReader::new(file).split(b'\n').enumerate();
-    Ok(lines
-        .filter(|(_, line)| !matches!(line, Ok(line) if line.is_empty()))
-        .map(|(index, line)| {
-            let line = line.map_err(|source| UpkeepError::AuditFile { source })?;
-            entry_of_line(&line).map_err(|_not_one| UpkeepError::AuditLine { line: index + 1 })
-        }))
-}
-
-async fn opened(config: &Config) -> Result<Opened, UpkeepError> {
+pub(super) async fn opened(config: &Config) -> Result<Opened, UpkeepError> {
     let doors = Doors::open(config, Vec::new())?;
     let (entropy, clock) = (Arc::clone(&doors.entropy), Arc::clone(&doors.clock));
     Ok(open::open(config, entropy, clock, Absent::Refuse).await?)

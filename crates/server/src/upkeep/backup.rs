@@ -4,17 +4,20 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use claviger_config::Config;
+use claviger_broker::{Act, Note};
+use claviger_config::{AuditMode, Config};
 use claviger_ports::failpoint;
 use claviger_store_sqlite::{Depth, OpenError as DatabaseError, SqliteStore};
 use serde::Serialize;
 
+use super::check::causes;
 use super::contents::Contents;
 use super::draft::{Draft, beside};
+use super::record::{auditor, tell};
 use super::wrap::Recipients;
 use super::{OnProgress, UpkeepError};
 use crate::doors::Doors;
-use crate::open::{self, OpenError};
+use crate::open::{self, Absent, OpenError};
 use crate::places::Places;
 
 /// A backup that was made.
@@ -30,6 +33,8 @@ pub struct BackedUp {
     pub schema: i64,
     /// What is in it.
     pub contents: Contents,
+    /// Whether the audit log of what was backed up says so.
+    pub is_recorded: bool,
 }
 
 /// How a backup is made.
@@ -73,6 +78,8 @@ pub async fn backup(
     };
     on_disk(draft.path())?;
     let bytes = fs::metadata(draft.path()).map_err(|source| unusable(draft.path(), source))?;
+    // Before it has its name: whoever has it, the log knows of it.
+    let is_recorded = record(config, file, schema, &contents).await?;
     failpoint!("backup.before_rename");
     draft.publish(file, how.may_replace)?;
     Ok(BackedUp {
@@ -81,6 +88,7 @@ pub async fn backup(
         bytes: bytes.len(),
         schema,
         contents,
+        is_recorded,
     })
 }
 
@@ -93,6 +101,46 @@ fn wrapped(plain: &Draft, file: &Path, recipients: &Recipients) -> Result<Draft,
     let done = recipients.wrap(&mut from, &mut to);
     done.map_err(|source| unusable(draft.path(), source))?;
     Ok(draft)
+}
+
+/// Says in the audit log that a copy of everything is made. A database that takes no entry is all
+/// the more in need of a backup, so that is said and not refused; but in strict mode nothing
+/// happens that is not recorded.
+async fn record(
+    config: &Config,
+    file: &Path,
+    schema: i64,
+    contents: &Contents,
+) -> Result<bool, UpkeepError> {
+    // Opening it for an entry would migrate what the older version shall go on with.
+    if schema != SqliteStore::known_version() {
+        return Ok(false);
+    }
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let note = Note::new(Act::Backup, name)
+        .with("servers", contents.servers)
+        .with("credentials", contents.credentials)
+        .with("epoch", contents.restore_epoch);
+    let recorded = async {
+        let doors = Doors::open(config, Vec::new())?;
+        let (entropy, clock) = (Arc::clone(&doors.entropy), Arc::clone(&doors.clock));
+        let opened = open::open(config, entropy, clock, Absent::Refuse).await?;
+        let auditor = auditor(config, &opened)?;
+        let told = tell(&auditor, note).await;
+        auditor.close().await;
+        told.map_err(|source| UpkeepError::Store {
+            place: "audit log",
+            source,
+        })
+    };
+    match recorded.await {
+        Ok(()) => Ok(true),
+        Err(error) if config.audit.mode == AuditMode::Strict => Err(error),
+        Err(error) => {
+            tracing::warn!(error = %causes(&error), "the audit log does not take the entry of a backup");
+            Ok(false)
+        }
+    }
 }
 
 /// Opens a copy with the key of this installation, counts, and opens a sample.

@@ -70,6 +70,13 @@ pub enum UpkeepError {
         /// The database.
         place: String,
     },
+    /// There is nothing to prove an export with.
+    #[error("no key of this audit log is at hand, so its MACs cannot be checked")]
+    NoAuditKey {
+        /// Why the database gives none.
+        #[source]
+        source: Box<UpkeepError>,
+    },
     /// It holds nothing.
     #[error("{} holds no installation", path.display())]
     NotABackup {
@@ -166,6 +173,7 @@ impl UpkeepError {
             Self::AuditFile { .. }
             | Self::Damaged { .. }
             | Self::File { .. }
+            | Self::NoAuditKey { .. }
             | Self::NotABackup { .. }
             | Self::NotBuiltIn { .. }
             | Self::NothingOpens { .. }
@@ -217,6 +225,11 @@ impl UpkeepError {
             }
             Self::InUse { .. } => {
                 "stop every `claviger serve` on this database, on every machine; nothing was written"
+                    .to_owned()
+            }
+            Self::NoAuditKey { .. } => {
+                "give the key file of that installation with --key-file; without it, --order-only \
+                 looks at the numbers alone"
                     .to_owned()
             }
             Self::NotABackup { .. } => "name a file that `claviger backup` wrote".to_owned(),

@@ -21,7 +21,9 @@ mod contents;
 mod copy;
 mod draft;
 mod error;
+mod exported;
 mod migrate;
+mod record;
 mod restore;
 mod rows;
 #[cfg(feature = "postgres")]

@@ -4,7 +4,9 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use claviger_broker::{Act, Auditor, Note};
 use claviger_config::Config;
 use claviger_crypto::base64url_encode;
 use claviger_model::{Installation, Timestamp};
@@ -17,12 +19,13 @@ use serde::Serialize;
 use super::backup::{not_open, open_draft, refuse_damage, unusable, verify};
 use super::contents::Contents;
 use super::draft::{Draft, beside, sync_directory};
+use super::record::auditor;
 #[cfg(feature = "postgres")]
 use super::shared;
 use super::wrap::{HEAD_BYTES, is_wrapped, unwrap};
 use super::{OnProgress, UpkeepError};
 use crate::installation::{remember, remembered};
-use crate::open::OpenError;
+use crate::open::{OpenError, Opened, open_copy};
 use crate::places::Places;
 use crate::remote::Remote;
 use crate::socket;
@@ -84,7 +87,7 @@ pub async fn restore(
     refuse_damage(draft.path()).await?;
     // F32: with another key it ends here, and says which one is needed.
     let contents = verify(config, draft.path(), on_progress).await?;
-    let row = mark(&places, draft.path(), how, there).await?;
+    let row = mark(config, &places, draft.path(), how, there).await?;
     let moved_aside = if is_shared {
         into_postgres(config, draft.path(), how).await?
     } else {
@@ -144,20 +147,46 @@ fn copy_in(file: &Path, draft: &Path, identity: Option<&Path>) -> Result<(), Upk
 
 /// Writes into the copy that it is one: what was under way is over, and the epoch is a new one.
 async fn mark(
+    config: &Config,
     places: &Places,
     draft: &Path,
     how: &RestoreHow,
     there: Option<Installation>,
 ) -> Result<Installation, UpkeepError> {
     let store = open_draft(draft).await?;
-    let marked = mark_in(places, &store, how, there).await;
+    let marked = async {
+        let auditor = auditor_of(config, &store, draft).await?;
+        let marked = mark_in(places, &store, how, there, &auditor).await;
+        auditor.close().await;
+        marked.map_err(|source| UpkeepError::Store {
+            place: "copy",
+            source,
+        })
+    };
+    let marked = marked.await;
     let finished = store.finish_draft(draft).await;
-    let row = marked.map_err(|source| UpkeepError::Store {
-        place: "copy",
-        source,
-    })?;
+    let row = marked?;
     finished.map_err(|source| not_open(draft, source))?;
     Ok(row)
+}
+
+/// The audit log of the copy, which says that it is one.
+async fn auditor_of(
+    config: &Config,
+    store: &SqliteStore,
+    draft: &Path,
+) -> Result<Auditor, UpkeepError> {
+    let (entropy, clock) = (Arc::new(SystemEntropy), Arc::new(SystemClock));
+    let shown = draft.display().to_string();
+    let opened = open_copy(config, Arc::new(store.clone()), shown, entropy, clock).await?;
+    let is_shared = config.store.url.is_some();
+    auditor(
+        config,
+        &Opened {
+            is_shared,
+            ..opened
+        },
+    )
 }
 
 async fn mark_in(
@@ -165,11 +194,11 @@ async fn mark_in(
     store: &SqliteStore,
     how: &RestoreHow,
     there: Option<Installation>,
+    auditor: &Auditor,
 ) -> Result<Installation, StoreError> {
     store.end_what_was_under_way().await?;
-    let rows = store.installation();
     let now = SystemClock.now();
-    let known = rows.find_installation().await?;
+    let known = store.installation().find_installation().await?;
     let is_new = known.is_none();
     let mut row = known.unwrap_or_else(|| new_installation(now));
     // Above all of them: a node that remembers the latest must not take this for an old copy.
@@ -180,10 +209,15 @@ async fn mark_in(
     row.restore_epoch = row.restore_epoch.max(here).max(there).saturating_add(1);
     row.restored_at = Some(now);
     row.is_held = !how.is_live;
+    let note = Note::new(Act::Restore, &row.id)
+        .by(auditor.admin())
+        .with("epoch", row.restore_epoch)
+        .with("is_held", row.is_held);
+    let (draft, rows) = auditor.change_installation(note).await?;
     if is_new {
-        rows.insert_installation(&row).await?;
+        draft.settle(rows.insert_installation(&row).await)?;
     } else {
-        rows.update_installation(&row).await?;
+        draft.settle(rows.update_installation(&row).await)?;
     }
     Ok(row)
 }

@@ -363,7 +363,7 @@ impl Node {
     }
 
     pub(crate) async fn attach(&self, server: &Server) -> Result<Attachment, Missing> {
-        self.broker.attach(server, &UserId::owner()).await
+        self.broker.attach(server, &UserId::owner().into()).await
     }
 
     /// The header attached for the owner.
@@ -377,7 +377,7 @@ impl Node {
         used: &Attachment,
         refusal: &Refusal,
     ) -> Result<Attachment, Missing> {
-        let owner = UserId::owner();
+        let owner = UserId::owner().into();
         self.broker.refused(server, &owner, used, refusal).await
     }
 

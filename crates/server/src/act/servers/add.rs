@@ -1,7 +1,7 @@
 //! A new server.
 
 use claviger_admin_api::{AddServer, Line, ProblemKind};
-use claviger_broker::Act;
+use claviger_broker::{Act, Broker, Note};
 use claviger_model::{Auth, HeaderTemplate, Server, ServerId, Standing, TenantId};
 use claviger_store::StoreError;
 
@@ -12,7 +12,12 @@ use crate::act::view::server_view;
 use crate::act::{Done, Refused, Sink, owner, parse_slug, problem, store_problem};
 use crate::app::App;
 
-pub(in crate::act) async fn add(app: &App, add: AddServer, sink: Sink<'_>) -> Done {
+pub(in crate::act) async fn add(
+    app: &App,
+    broker: &Broker,
+    add: AddServer,
+    sink: Sink<'_>,
+) -> Done {
     let slug = parse_slug(&add.slug)?;
     check_url(&add.url, add.allow_private)?;
     check_names(&add)?;
@@ -44,10 +49,8 @@ pub(in crate::act) async fn add(app: &App, add: AddServer, sink: Sink<'_>) -> Do
         _ => None,
     };
     pin_issuer(&mut server, found.as_ref())?;
-    let note = app
-        .note(Act::ServerAdd, &server.slug)
-        .with("server", server.id.as_str());
-    let recorded = app.broker.audit().change(&server.tenant, note).await;
+    let note = Note::server(Act::ServerAdd, &server).by(broker.by());
+    let recorded = broker.audit().change(&server.tenant, note).await;
     let (draft, rows) = recorded.map_err(|error| store_problem(&error))?;
     match draft.settle(rows.insert_server(&server).await) {
         Ok(()) => {}

@@ -1,7 +1,7 @@
 //! The end of a server, with everything that hangs on it (F06).
 
 use claviger_admin_api::Line;
-use claviger_broker::MayEnd;
+use claviger_broker::{Broker, MayEnd};
 
 use super::{change_problem, refresh};
 use crate::act::login::ended_credential_view;
@@ -10,7 +10,13 @@ use crate::app::App;
 
 /// Everybody's credentials end here in one transaction; what that leaves to do at their issuers
 /// outlives the server.
-pub(in crate::act) async fn remove(app: &App, slug: &str, yes: bool, sink: Sink<'_>) -> Done {
+pub(in crate::act) async fn remove(
+    app: &App,
+    broker: &Broker,
+    slug: &str,
+    yes: bool,
+    sink: Sink<'_>,
+) -> Done {
     let server = find(app, slug).await?;
     let owner = owner();
     let may_end = if yes {
@@ -18,8 +24,7 @@ pub(in crate::act) async fn remove(app: &App, slug: &str, yes: bool, sink: Sink<
     } else {
         MayEnd::OnlyOf(&owner)
     };
-    let ending = app
-        .broker
+    let ending = broker
         .remove_server(&server, may_end)
         .await
         .map_err(|error| change_problem(slug, &error))?;

@@ -1,7 +1,7 @@
 //! Changes of a server. What was obtained under settings that are gone ends with them (G6).
 
 use claviger_admin_api::{Line, ProblemKind, SetServer, StepStatus, StepView};
-use claviger_broker::{ChangeError, Found, MayEnd, ServerChange};
+use claviger_broker::{Broker, ChangeError, Found, MayEnd, ServerChange};
 use claviger_model::{Auth, OauthSettings, Server};
 use url::Url;
 
@@ -15,7 +15,12 @@ use crate::act::view::{auth_word, server_view};
 use crate::act::{Done, Refused, Sink, find, hold_problem, owner, problem};
 use crate::app::App;
 
-pub(in crate::act) async fn set(app: &App, set: SetServer, sink: Sink<'_>) -> Done {
+pub(in crate::act) async fn set(
+    app: &App,
+    broker: &Broker,
+    set: SetServer,
+    sink: Sink<'_>,
+) -> Done {
     let mut old = find(app, &set.slug).await?;
     let owner = owner();
     let may_end = if set.yes {
@@ -26,7 +31,7 @@ pub(in crate::act) async fn set(app: &App, set: SetServer, sink: Sink<'_>) -> Do
     let mut rounds = 0;
     let (new, found, done) = loop {
         let (new, found) = wished(app, &old, &set, sink).await?;
-        match app.broker.change_server(&old, &new, may_end).await {
+        match broker.change_server(&old, &new, may_end).await {
             Ok(done) => break (new, found, done),
             // Somebody changed it in between. What they changed stays: the same is wished of the
             // server as it is now, unless it is the very thing they changed.
