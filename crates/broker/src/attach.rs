@@ -72,7 +72,7 @@ pub enum Missing {
         retry_after_s: u32,
     },
     /// The issuer cannot be reached, or the refresh is still under way elsewhere.
-    #[error("the sign-in service of `{server}` cannot be reached")]
+    #[error("the issuer of `{server}` is unavailable; try again in {retry_after_s} s")]
     Unreachable {
         /// The server's slug.
         server: String,

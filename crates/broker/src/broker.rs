@@ -19,6 +19,7 @@ use crate::cache::{Cache, Held, Known};
 use crate::doubt::Doubts;
 use crate::engine::Probed;
 use crate::flight::Flights;
+use crate::herd::Herd;
 use crate::narrow::Narrow;
 use crate::pause::Pauses;
 use crate::record::{RecordError, Tokens};
@@ -80,6 +81,7 @@ pub(crate) struct Inner {
     pub(crate) cache: Cache,
     pub(crate) flights: Flights<CredentialKey, Landed>,
     pub(crate) tickets: Tickets,
+    pub(crate) herd: Herd,
     pub(crate) pauses: Pauses,
     pub(crate) replayed: replayed::Seen,
     pub(crate) doubts: Doubts,
@@ -175,6 +177,7 @@ impl Broker {
     /// A broker of these parts.
     pub fn new(parts: BrokerParts) -> Self {
         let flights = Flights::new(Arc::clone(&parts.tasks));
+        let herd = Herd::new(Arc::clone(&parts.clock), Arc::clone(&parts.entropy));
         Self {
             by: None,
             inner: Arc::new(Inner {
@@ -182,6 +185,7 @@ impl Broker {
                 cache: Cache::default(),
                 flights,
                 tickets: Tickets::default(),
+                herd,
                 pauses: Pauses::default(),
                 replayed: replayed::Seen::default(),
                 doubts: Doubts::default(),

@@ -8,10 +8,18 @@ use claviger_ports::Tasks;
 use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
+use crate::herd::Urgency;
+
 /// Work under way, by key. The work is detached: a caller that goes away changes nothing (A123).
 pub(crate) struct Flights<K, T> {
-    open: Arc<Mutex<HashMap<K, watch::Receiver<Option<T>>>>>,
+    open: Arc<Mutex<HashMap<K, Open<T>>>>,
     tasks: Arc<dyn Tasks>,
+}
+
+struct Open<T> {
+    landing: watch::Receiver<Option<T>>,
+    /// Tells it that somebody waits.
+    hurry: watch::Sender<bool>,
 }
 
 impl<K, T> Flights<K, T>
@@ -31,9 +39,9 @@ where
         &self,
         key: &K,
         name: &'static str,
-        work: impl FnOnce() -> BoxFuture<'static, T>,
+        work: impl FnOnce(Urgency) -> BoxFuture<'static, T>,
     ) -> Option<T> {
-        let mut landing = self.board(key, name, work);
+        let mut landing = self.start(key, name, true, work);
         let landed = landing.wait_for(Option::is_some).await.ok()?;
         landed.clone()
     }
@@ -43,19 +51,37 @@ where
         &self,
         key: &K,
         name: &'static str,
-        work: impl FnOnce() -> BoxFuture<'static, T>,
+        work: impl FnOnce(Urgency) -> BoxFuture<'static, T>,
+    ) -> watch::Receiver<Option<T>> {
+        self.start(key, name, false, work)
+    }
+
+    fn start(
+        &self,
+        key: &K,
+        name: &'static str,
+        is_waited_for: bool,
+        work: impl FnOnce(Urgency) -> BoxFuture<'static, T>,
     ) -> watch::Receiver<Option<T>> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(landing) = open.get(key) {
-            return landing.clone();
+        if let Some(open) = open.get(key) {
+            if is_waited_for {
+                open.hurry.send_replace(true);
+            }
+            return open.landing.clone();
         }
         let (land, landing) = watch::channel(None);
-        open.insert(key.clone(), landing.clone());
+        let (hurry, urgency) = Urgency::new(is_waited_for);
+        let entry = Open {
+            landing: landing.clone(),
+            hurry,
+        };
+        open.insert(key.clone(), entry);
         let departure = Departure {
             open: Arc::clone(&self.open),
             key: key.clone(),
         };
-        let work = work();
+        let work = work(urgency);
         self.tasks.spawn(
             name,
             Box::pin(async move {
@@ -71,7 +97,7 @@ where
 
 /// Takes the entry away even if the work panics.
 struct Departure<K: Eq + Hash, T> {
-    open: Arc<Mutex<HashMap<K, watch::Receiver<Option<T>>>>>,
+    open: Arc<Mutex<HashMap<K, Open<T>>>>,
     key: K,
 }
 
@@ -107,7 +133,11 @@ mod tests {
         let calls = (0..100).map(|_| {
             let (flights, count) = (Arc::clone(&flights), Arc::clone(&count));
             let gate = Arc::clone(&gate);
-            async move { flights.fly(&1, "test", move || land(gate, count)).await }
+            async move {
+                flights
+                    .fly(&1, "test", move |_urgency| land(gate, count))
+                    .await
+            }
         });
         let all = futures_util::future::join_all(calls);
         let open = async {
@@ -123,14 +153,14 @@ mod tests {
         let flights = Flights::<u8, u32>::new(Arc::new(TokioTasks::default()));
         let gate = Arc::new(Notify::new());
         let opened = Arc::clone(&gate);
-        let landing = flights.board(&1, "test", move || {
+        let landing = flights.board(&1, "test", move |_urgency| {
             Box::pin(async move {
                 gate.notified().await;
                 7
             })
         });
         {
-            let waiting = flights.fly(&1, "test", || Box::pin(async { 0 }));
+            let waiting = flights.fly(&1, "test", |_urgency| Box::pin(async { 0 }));
             let mut waiting = core::pin::pin!(waiting);
             assert!(waiting.as_mut().now_or_never().is_none());
         }

@@ -1,7 +1,7 @@
 //! The credentials we hold, from sign-in to revocation: flights, leases and states.
 //!
 //! Start at [`Broker`]. `serve` says what to attach, `refuse` what to do when that was refused,
-//! `refresh` renews, `sign_in` begins and ends sign-ins, `engine` runs the errands of the client
+//! `refresh` renews, `herd` says how much of that an issuer sees, `sign_in` begins and ends sign-ins, `engine` runs the errands of the client
 //! engine for all of them, `rescue` and `keep` store what they bring, and `vault` seals it.
 //!
 //! The data path sees the broker as [`Attach`] only. What it never does: hand out a
@@ -42,6 +42,7 @@ mod disconnect;
 mod doubt;
 mod engine;
 mod flight;
+mod herd;
 mod keep;
 mod link;
 mod narrow;

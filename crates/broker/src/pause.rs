@@ -24,16 +24,26 @@ struct Pause {
     landed: Option<Landed>,
     /// The issuer may have rotated the token without our hearing the answer.
     is_doubtful: bool,
+    /// When the issuer said no without saying why, the first time (Q08).
+    struck_ms: Option<u64>,
     span_ms: u64,
     until_ms: u64,
 }
 
+/// At most, the first time and later, in milliseconds; how much of it is random (full jitter), so
+/// that those who failed together do not come back together.
 const FIRST_MS: u64 = 5_000;
 const LONGEST_MS: u64 = 60_000;
 
+/// At least, in milliseconds.
+const SHORTEST_MS: u64 = 1_000;
+
+/// Q08: between two strikes, in milliseconds.
+const STRIKES_APART_MS: u64 = 30_000;
+
 /// An issuer may ask for no more patience than this, in seconds: a slip of its pen must not end
 /// what we hold.
-const MOST_PATIENT_S: u32 = 600;
+pub(crate) const MOST_PATIENT_S: u32 = 600;
 
 /// Beyond this the ones that ended first go.
 const MOST: usize = 10_000;
@@ -66,16 +76,25 @@ impl Pauses {
         })
     }
 
-    /// Remembers how an attempt ended; each further failure doubles the pause.
-    pub(crate) fn remember(&self, key: &CredentialKey, seen: &Seen, landed: &Landed, now_ms: u64) {
+    /// Remembers how an attempt ended; each further failure doubles the pause, of which a random
+    /// part is waited, and after what the issuer asked for a random part of the first.
+    pub(crate) fn remember(
+        &self,
+        key: &CredentialKey,
+        seen: &Seen,
+        landed: &Landed,
+        now_ms: u64,
+        random: u16,
+    ) {
         let asked_ms = match landed {
             Landed::Fresh(_) => return self.forget(key),
             // The credential is gone, and nothing is left to be asked about.
-            Landed::Ended(reason) if *reason != Reason::ClientRefused => return self.forget(key),
+            Landed::Ended(Reason::ClientRefused | Reason::RefreshStuck) => 0,
+            Landed::Ended(_) => return self.forget(key),
             Landed::Unreachable { retry_after_s } => {
                 u64::from(retry_after_s.unwrap_or(0).min(MOST_PATIENT_S)) * 1_000
             }
-            Landed::Ended(_) | Landed::Misconfigured(_) => 0,
+            Landed::Misconfigured(_) => 0,
         };
         let mut open = self.open();
         make_room(&mut open, now_ms);
@@ -83,33 +102,53 @@ impl Pauses {
         let span_ms = before
             .filter(|pause| pause.span_ms > 0)
             .map_or(FIRST_MS, |pause| (pause.span_ms * 2).min(LONGEST_MS));
+        let part = |most: u64| most * u64::from(random) / u64::from(u16::MAX);
+        let wait_ms = if asked_ms > 0 {
+            asked_ms.max(SHORTEST_MS) + part(FIRST_MS)
+        } else {
+            SHORTEST_MS + part(span_ms - SHORTEST_MS)
+        };
         let pause = Pause {
             seen: seen.clone(),
             landed: Some(landed.clone()),
             is_doubtful: before.is_some_and(|pause| pause.is_doubtful),
+            struck_ms: before.and_then(|pause| pause.struck_ms),
             span_ms,
-            until_ms: now_ms.saturating_add(span_ms.max(asked_ms)),
+            until_ms: now_ms.saturating_add(wait_ms),
         };
         open.insert(key.clone(), pause);
     }
 
     /// Remembers that the token of `seen` may have been rotated without our hearing of it.
     pub(crate) fn doubt(&self, key: &CredentialKey, seen: &Seen, now_ms: u64) {
+        self.note(key, seen, now_ms, |pause| pause.is_doubtful = true);
+    }
+
+    /// Remembers that the issuer said no without saying why. True from the second time on, if that
+    /// is long enough after the first (Q08).
+    pub(crate) fn strike(&self, key: &CredentialKey, seen: &Seen, now_ms: u64) -> bool {
+        self.note(key, seen, now_ms, |pause| {
+            let first = *pause.struck_ms.get_or_insert(now_ms);
+            now_ms.saturating_sub(first) >= STRIKES_APART_MS
+        })
+    }
+
+    fn note<T>(
+        &self,
+        key: &CredentialKey,
+        seen: &Seen,
+        now_ms: u64,
+        change: impl FnOnce(&mut Pause) -> T,
+    ) -> T {
         let mut open = self.open();
         make_room(&mut open, now_ms);
-        let known = open.get_mut(key).filter(|pause| pause.seen == *seen);
-        if let Some(pause) = known {
-            pause.is_doubtful = true;
-            return;
+        let pause = open
+            .entry(key.clone())
+            .or_insert_with(|| Pause::of(seen, now_ms));
+        if pause.seen != *seen {
+            *pause = Pause::of(seen, now_ms);
         }
-        let pause = Pause {
-            seen: seen.clone(),
-            landed: None,
-            is_doubtful: true,
-            span_ms: 0,
-            until_ms: now_ms,
-        };
-        open.insert(key.clone(), pause);
+        change(pause)
     }
 
     /// Whether [`Pauses::doubt`] was said of it.
@@ -126,6 +165,21 @@ impl Pauses {
 
     fn open(&self) -> MutexGuard<'_, HashMap<CredentialKey, Pause>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Pause ===
+
+impl Pause {
+    fn of(seen: &Seen, now_ms: u64) -> Self {
+        Self {
+            seen: seen.clone(),
+            landed: None,
+            is_doubtful: false,
+            struck_ms: None,
+            span_ms: 0,
+            until_ms: now_ms,
+        }
     }
 }
 
@@ -168,30 +222,53 @@ mod tests {
     fn q07_backs_off_from_five_seconds_to_a_minute() {
         let (pauses, mut now) = (Pauses::default(), 0);
         for span in [5, 10, 20, 40, 60, 60] {
-            pauses.remember(&key(), &seen(1), &down(None), now);
+            pauses.remember(&key(), &seen(1), &down(None), now, u16::MAX);
             assert_eq!(left(&pauses, now), Some(span));
             assert_eq!(left(&pauses, now + 1), Some(span));
             now += u64::from(span) * 1_000;
             assert_eq!(left(&pauses, now), None);
         }
         pauses.forget(&key());
-        pauses.remember(&key(), &seen(1), &down(None), now);
+        pauses.remember(&key(), &seen(1), &down(None), now, u16::MAX);
         assert_eq!(left(&pauses, now), Some(5));
     }
 
     #[test]
     fn a126_waits_as_long_as_the_issuer_asks_within_reason() {
-        for (asked, waits) in [(1, 5), (90, 90), (u32::MAX, MOST_PATIENT_S)] {
+        for (asked, least) in [(1, 1), (90, 90), (u32::MAX, MOST_PATIENT_S)] {
+            for (random, more) in [(0, 0), (u16::MAX, 5)] {
+                let pauses = Pauses::default();
+                pauses.remember(&key(), &seen(1), &down(Some(asked)), 0, random);
+                assert_eq!(left(&pauses, 0), Some(least + more));
+            }
+        }
+    }
+
+    #[test]
+    fn those_who_failed_together_do_not_come_back_together() {
+        for (random, waits) in [(0, 1), (u16::MAX / 2, 3), (u16::MAX, 5)] {
             let pauses = Pauses::default();
-            pauses.remember(&key(), &seen(1), &down(Some(asked)), 0);
+            pauses.remember(&key(), &seen(1), &down(None), 0, random);
             assert_eq!(left(&pauses, 0), Some(waits));
         }
     }
 
     #[test]
+    fn q08_two_strikes_half_a_minute_apart_on_one_credential() {
+        let pauses = Pauses::default();
+        assert!(!pauses.strike(&key(), &seen(1), 0));
+        assert!(!pauses.strike(&key(), &seen(1), 29_999));
+        assert!(pauses.strike(&key(), &seen(1), 30_000));
+        // Another credential begins anew, and a success ends it.
+        assert!(!pauses.strike(&key(), &seen(2), 60_000));
+        pauses.forget(&key());
+        assert!(!pauses.strike(&key(), &seen(2), 120_000));
+    }
+
+    #[test]
     fn a_newer_credential_is_not_held_up() {
         let pauses = Pauses::default();
-        pauses.remember(&key(), &seen(1), &down(None), 0);
+        pauses.remember(&key(), &seen(1), &down(None), 0, u16::MAX);
         assert!(pauses.heard(&key(), &seen(2), 0).is_none());
         assert!(!pauses.is_unreachable(&key(), &seen(2)));
         assert!(pauses.is_unreachable(&key(), &seen(1)));
@@ -202,7 +279,7 @@ mod tests {
         let pauses = Pauses::default();
         pauses.doubt(&key(), &seen(1), 0);
         assert!(pauses.heard(&key(), &seen(1), 0).is_none());
-        pauses.remember(&key(), &seen(1), &down(None), 0);
+        pauses.remember(&key(), &seen(1), &down(None), 0, u16::MAX);
         assert_eq!(left(&pauses, 0), Some(5));
         assert!(pauses.is_doubtful(&key(), &seen(1)));
         assert!(!pauses.is_doubtful(&key(), &seen(2)));
@@ -216,7 +293,7 @@ mod tests {
         for n in 0..MOST + 5 {
             let mut other = key();
             other.user = claviger_model::UserId::parse(&format!("u{n}")).unwrap();
-            pauses.remember(&other, &seen(1), &down(None), 0);
+            pauses.remember(&other, &seen(1), &down(None), 0, u16::MAX);
         }
         assert_eq!(pauses.open().len(), MOST);
     }

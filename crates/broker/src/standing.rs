@@ -5,6 +5,7 @@ use claviger_model::{
 };
 
 use crate::broker::{Inner, key_of};
+use crate::herd::Site;
 use crate::refresh::Seen;
 use crate::{Broker, HoldError};
 
@@ -20,6 +21,8 @@ pub struct Status {
     pub reason: Option<Reason>,
     /// What is held, without its tokens.
     pub credential: Option<Credential>,
+    /// In how many seconds its issuer is asked again, where that does not answer.
+    pub retry_after_s: Option<u32>,
 }
 
 // === impl Broker ===
@@ -46,10 +49,12 @@ impl Inner {
         let (mut standing, reason) =
             judge(&server.auth, credential.as_ref(), connection.as_ref(), now);
         // Never written down: it is over as soon as the issuer answers.
+        let shut = credential.as_ref().map(Site::of);
+        let shut = shut.and_then(|site| self.herd.is_shut(&site));
         if standing == Standing::Connected
             && let Some(held) = &credential
             && held.expires_at.is_some_and(|end| end <= now)
-            && self.pauses.is_unreachable(key, &Seen::of(held))
+            && (shut.is_some() || self.pauses.is_unreachable(key, &Seen::of(held)))
         {
             standing = Standing::Unreachable;
         }
@@ -57,6 +62,7 @@ impl Inner {
             standing,
             reason,
             credential,
+            retry_after_s: shut.map(|shut| shut.retry_after_s),
         })
     }
 }
@@ -73,6 +79,7 @@ pub(crate) fn asks_for_more(connection: &Connection) -> bool {
                     | Reason::Expired
                     | Reason::FreshTokenRefused
                     | Reason::IssuerChanged
+                    | Reason::RefreshStuck
                     | Reason::ScopesMissing
             )
         ),

@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use claviger_crypto::Secret;
+use claviger_model::Timestamp;
 use claviger_ports::{FetchError, FetchResponse, Sink};
 use claviger_wire::{RevocationRequest, TokenHint};
 use serde::Deserialize;
@@ -126,7 +127,7 @@ async fn one(
     let request = post(Sink::Revocation, &input.revocation_endpoint, &printed);
     match io.fetch(request).await {
         Ok(response) => {
-            let revoked = read(&response);
+            let revoked = read(&response, io.now());
             let outcome = match revoked {
                 Revoked::Confirmed => EventOutcome::Ok,
                 _ => EventOutcome::Refused,
@@ -144,7 +145,7 @@ async fn one(
 
 /// RFC 7009 §2.2: an unknown token is answered with 200 as well. Some say `invalid_token` or
 /// `invalid_grant` instead, which is as good a confirmation.
-fn read(response: &FetchResponse) -> Revoked {
+fn read(response: &FetchResponse, now: Timestamp) -> Revoked {
     if response.status.is_success() {
         return Revoked::Confirmed;
     }
@@ -162,7 +163,7 @@ fn read(response: &FetchResponse) -> Revoked {
         (401, _) | (_, "invalid_client") => Revoked::Refused(RevokeError::ClientRefused),
         _ => Revoked::Refused(RevokeError::Status {
             status,
-            retry_after: retry_after(&response.headers),
+            retry_after: retry_after(&response.headers, now),
         }),
     }
 }

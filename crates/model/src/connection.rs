@@ -44,6 +44,8 @@ pub enum Reason {
     SettingsChanged,
     /// The refresh token was refused (`invalid_grant`).
     RefreshRefused,
+    /// The issuer refuses every refresh, without saying that the token is dead (Q08).
+    RefreshStuck,
     /// A person disconnected it.
     Disconnected,
     /// A fresh token was refused; refreshing again would not help (N6).
@@ -110,6 +112,7 @@ impl Reason {
             Self::Expired => "expired",
             Self::IssuerChanged => "issuer_changed",
             Self::RefreshRefused => "refresh_refused",
+            Self::RefreshStuck => "refresh_stuck",
             Self::Disconnected => "disconnected",
             Self::FreshTokenRefused => "fresh_token_refused",
             Self::Restored => "restored",

@@ -52,7 +52,10 @@ impl Inner {
                 EngineStep::Need(Need::Http(_))
                     if send_by_ms.is_some_and(|by| clock.monotonic_ms() > by) =>
                 {
-                    machine.answer(Err(claviger_ports::FetchError::Timeout));
+                    // Surely unsent, and no fault of the issuer.
+                    machine.answer(Err(claviger_ports::FetchError::Blocked {
+                        reason: "the time to send it in had passed",
+                    }));
                 }
                 EngineStep::Need(Need::Http(request)) => {
                     let sent = clock.monotonic_ms();

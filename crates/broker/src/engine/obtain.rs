@@ -15,6 +15,7 @@ use super::look::LookError;
 use crate::answered::Answered;
 use crate::broker::{Inner, reach_of};
 use crate::cache::Held;
+use crate::herd::{Heard, Permit};
 use crate::record::Tokens;
 use crate::refresh::Landed;
 use crate::serve::Chain;
@@ -30,6 +31,7 @@ impl Inner {
         settings: &OauthSettings,
         key: &CredentialKey,
         before: Option<&Held>,
+        permit: Permit,
     ) -> Result<Landed, HoldError> {
         if !self.is_still(server).await? {
             return Ok(CHANGED);
@@ -72,6 +74,7 @@ impl Inner {
         };
         let mut errand = client_credentials(input);
         let answer = self.run(&mut errand, &reach_of(server), &mut unheard).await;
+        permit.heard(heard(&answer));
         match answer {
             Ok(obtained) => {
                 let own = Own {
@@ -169,6 +172,23 @@ struct Own {
     registration: RegistrationId,
     asked: ScopeSet,
     obtained: Obtained,
+}
+
+/// What it says about the issuer.
+fn heard(answer: &Result<Obtained, ClientCredentialsError>) -> Heard {
+    let is_fault = match answer {
+        Err(ClientCredentialsError::Refused { refusal }) => refusal.status >= 500,
+        Err(ClientCredentialsError::Answer { .. } | ClientCredentialsError::Unreachable { .. }) => {
+            true
+        }
+        _ => false,
+    };
+    let retry_after_s = None;
+    if is_fault {
+        Heard::Fault { retry_after_s }
+    } else {
+        Heard::Answer { retry_after_s }
+    }
 }
 
 /// Q07: an issuer in trouble is no reason to change a setting.

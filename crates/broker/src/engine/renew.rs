@@ -1,13 +1,16 @@
 //! One refresh request, and what its answer means.
 
+use core::time::Duration;
 use std::sync::Arc;
 
-use claviger_client::{Refresh, RefreshError, Tokens as Obtained, refresh};
+use claviger_client::{Refresh, RefreshError, Tokens as Obtained, TransientCause, refresh};
 use claviger_model::{Credential, OauthSettings, RegistrationOrigin, Server};
-use claviger_ports::failpoint_in_task;
+use claviger_ports::{FetchError, failpoint_in_task};
 
 use crate::HoldError;
 use crate::broker::{Inner, reach_of};
+use crate::herd::{Heard, Permit};
+use crate::pause::MOST_PATIENT_S;
 use crate::record::Tokens;
 
 /// What a refresh came to.
@@ -24,6 +27,8 @@ pub(crate) enum Refreshed {
         row: Box<Credential>,
         tokens: Tokens,
     },
+    /// A clear no that names neither the token nor our client (Q08); what it said.
+    Stuck { code: String },
     /// The refresh token is dead.
     Terminal,
     /// Later.
@@ -46,6 +51,7 @@ impl Inner {
         held: &Credential,
         tokens: &Tokens,
         send_by_ms: u64,
+        permit: Permit,
     ) -> Result<Refreshed, HoldError> {
         let Some(refresh_token) = tokens.refresh.clone() else {
             return Ok(Refreshed::NoRefreshToken);
@@ -82,9 +88,16 @@ impl Inner {
             )
             .await;
         failpoint_in_task!("refresh.after_response");
+        permit.heard(heard(&answer));
         match answer {
             Ok(obtained) => self.renewed(server, held, obtained).await,
             Err(RefreshError::Terminal { .. }) => Ok(Refreshed::Terminal),
+            Err(RefreshError::Transient {
+                cause: TransientCause::Refused(refusal),
+                ..
+            }) if is_final(refusal.status) => Ok(Refreshed::Stuck {
+                code: refusal.to_string(),
+            }),
             Err(RefreshError::Transient {
                 cause,
                 retry_after,
@@ -131,4 +144,43 @@ impl Inner {
             tokens,
         })
     }
+}
+
+/// Whether asking the same again later is of no use, by the status alone.
+fn is_final(status: u16) -> bool {
+    (400..500).contains(&status) && !matches!(status, 408 | 425 | 429)
+}
+
+/// What it says about the issuer, whatever it says about the token.
+fn heard(answer: &Result<Obtained, RefreshError>) -> Heard {
+    let Err(error) = answer else {
+        return Heard::Answer {
+            retry_after_s: None,
+        };
+    };
+    match error {
+        RefreshError::Authenticate { .. } => Heard::Nothing,
+        RefreshError::Transient {
+            cause, retry_after, ..
+        } => {
+            let retry_after_s = retry_after.map(patience);
+            match cause {
+                // Our own rule: the issuer was not asked.
+                TransientCause::Fetch(FetchError::Blocked { .. }) => Heard::Nothing,
+                TransientCause::Refused(refusal) if (400..500).contains(&refusal.status) => {
+                    Heard::Answer { retry_after_s }
+                }
+                _ => Heard::Fault { retry_after_s },
+            }
+        }
+        _ => Heard::Answer {
+            retry_after_s: None,
+        },
+    }
+}
+
+fn patience(asked: Duration) -> u32 {
+    u32::try_from(asked.as_secs())
+        .unwrap_or(u32::MAX)
+        .min(MOST_PATIENT_S)
 }

@@ -8,7 +8,7 @@ use claviger_model::{
     Connection, Credential, CredentialKey, Grant, OauthSettings, Reason, Server, Standing,
 };
 use claviger_ports::failpoint_in_task;
-use claviger_store::{Guarded, StoreError};
+use claviger_store::StoreError;
 
 use super::intent::Intent;
 use super::lease::Holding;
@@ -17,6 +17,7 @@ use super::{Landed, Seen};
 use crate::broker::Inner;
 use crate::cache::{Age, Held};
 use crate::engine::Refreshed;
+use crate::herd::{Permit, Site, Urgency};
 use crate::keep::Patience;
 use crate::record::Tokens;
 use crate::rescue::Gave;
@@ -43,30 +44,39 @@ enum Leased {
 // === impl Flight ===
 
 impl Flight {
-    pub(super) async fn fly(&self) -> Landed {
+    pub(super) async fn fly(&self, mut urgency: Urgency) -> Landed {
         // F33: not remembered, since it ends with a word of the operator.
         if self.inner.is_held() {
             return Landed::Misconfigured(HELD.to_owned());
         }
-        let landed = self.fly_once().await;
+        let inner = &self.inner;
+        let site = inner.site(&self.server, &self.key).await;
+        // Before the lease: whoever stands in a line keeps nothing from anybody meanwhile.
+        let permit = match inner.herd.admit(&site, &mut urgency).await {
+            Ok(permit) => permit,
+            // Nothing was tried, so that nothing is remembered of this credential.
+            Err(shut) => return shut.into(),
+        };
+        let landed = self.fly_once(permit, &site).await;
         failpoint_in_task!("refresh.before_reply");
-        let (pauses, now_ms) = (&self.inner.pauses, self.inner.parts.clock.monotonic_ms());
-        pauses.remember(&self.key, &self.seen, &landed, now_ms);
+        let (pauses, now_ms) = (&inner.pauses, inner.parts.clock.monotonic_ms());
+        pauses.remember(&self.key, &self.seen, &landed, now_ms, inner.herd.random());
         // Whoever waited hears the same as whoever comes next: when it is worth asking again.
         let paused = pauses.heard(&self.key, &self.seen, now_ms);
-        paused.unwrap_or(landed)
+        inner.not_while_shut(&site, paused.unwrap_or(landed))
     }
 
-    async fn fly_once(&self) -> Landed {
+    async fn fly_once(&self, permit: Permit, site: &Site) -> Landed {
         failpoint_in_task!("refresh.before_lease");
-        let holding = match self.lease().await {
+        let mut permit = Some(permit);
+        let holding = match self.lease(&mut permit).await {
             Ok(Leased::Mine(holding)) => holding,
             Ok(Leased::Landed(landed)) => return landed,
             Err(error) => return self.database(&error),
         };
         failpoint_in_task!("refresh.after_lease");
         let inner = &self.inner;
-        let work = Box::pin(self.under_lease(&holding));
+        let work = Box::pin(self.under_lease(&holding, permit, site));
         let landed = holding.keep(inner, work).await;
         failpoint_in_task!("refresh.before_release");
         holding.release(inner).await;
@@ -84,7 +94,7 @@ impl Flight {
     }
 
     /// The lease, or what its holder achieved while we waited (A121).
-    async fn lease(&self) -> Result<Leased, StoreError> {
+    async fn lease(&self, permit: &mut Option<Permit>) -> Result<Leased, StoreError> {
         let inner = &self.inner;
         let owner = base64url_encode(&inner.parts.entropy.id_bytes());
         let began = inner.parts.clock.monotonic_ms();
@@ -93,6 +103,8 @@ impl Flight {
             if let Some(holding) = Holding::take(inner, &self.key, &owner).await? {
                 return Ok(Leased::Mine(holding));
             }
+            // Somebody else asks: another one may ask the issuer in the meantime.
+            permit.take();
             if inner.parts.clock.monotonic_ms().saturating_sub(began) > WAIT_MS {
                 return Ok(Leased::Landed(Landed::Unreachable {
                     retry_after_s: Some(5),
@@ -115,15 +127,28 @@ impl Flight {
         is_other && held.age(self.inner.parts.clock.now(), 0) != Age::Expired
     }
 
-    async fn under_lease(&self, holding: &Holding) -> Result<Landed, HoldError> {
+    async fn under_lease(
+        &self,
+        holding: &Holding,
+        permit: Option<Permit>,
+        site: &Site,
+    ) -> Result<Landed, HoldError> {
         let inner = &self.inner;
         let held = inner.reread(&self.server, &self.key).await?;
         if let Some(held) = held.as_ref().filter(|held| self.is_news(held)) {
             return Ok(Landed::Fresh(Arc::clone(held)));
         }
+        let permit = match permit {
+            Some(permit) => permit,
+            None => match inner.herd.admit(site, &mut Urgency::waited()).await {
+                Ok(permit) => permit,
+                Err(shut) => return Ok(shut.into()),
+            },
+        };
         if self.settings.grant == Grant::ClientCredentials {
+            let before = held.as_deref();
             return inner
-                .obtain_now(&self.server, &self.settings, &self.key, held.as_deref())
+                .obtain_now(&self.server, &self.settings, &self.key, before, permit)
                 .await;
         }
         let Some(held) = held else {
@@ -146,6 +171,7 @@ impl Flight {
                 &held.row,
                 &tokens,
                 holding.send_by_ms(),
+                permit,
             )
             .await?;
         self.conclude(holding, &held.row, &intent, answer).await
@@ -181,6 +207,10 @@ impl Flight {
             Refreshed::Misconfigured(hint) => {
                 intent.withdraw(inner, sent).await;
                 Ok(Landed::Misconfigured(hint))
+            }
+            Refreshed::Stuck { code } => {
+                intent.withdraw(inner, sent).await;
+                self.stuck(sent, &code).await
             }
             Refreshed::NoRefreshToken => {
                 intent.withdraw(inner, sent).await;
@@ -246,87 +276,7 @@ impl Flight {
         }
     }
 
-    /// The issuer refused the refresh token. That ends the credential only if it is still the one
-    /// that was sent, and nobody else is at it (A121).
-    async fn terminal(
-        &self,
-        holding: &Holding,
-        sent: &Credential,
-        intent: &Intent,
-    ) -> Result<Landed, HoldError> {
-        if !holding.is_ours(&self.inner).await? {
-            tracing::warn!(server = %self.server.slug, "the issuer refused a refresh token that somebody else is renewing");
-            return Ok(Landed::Unreachable {
-                retry_after_s: Some(5),
-            });
-        }
-        // An earlier answer was lost on its way: the token may be dead because it was rotated.
-        let is_doubtful = intent.was_left || self.inner.pauses.is_doubtful(&self.key, &self.seen);
-        let reason = if self.inner.came_from_backup(sent) {
-            // F31: somebody may have rotated it since the backup was made.
-            Reason::Restored
-        } else if is_doubtful {
-            Reason::AmbiguousRotation
-        } else {
-            Reason::RefreshRefused
-        };
-        let connection = self.connection(Standing::NeedsSignIn, Some(reason));
-        let came = if is_doubtful {
-            Came::Ambiguous
-        } else {
-            Came::Refused
-        };
-        let note = self.note(came).with("reason", reason.as_str());
-        let (draft, rows) = self
-            .inner
-            .parts
-            .audit
-            .change(&self.key.tenant, note)
-            .await?;
-        let ended = rows.end_credential(&self.key, &sent.fingerprint, &connection);
-        match draft.settle(ended.await)? {
-            Guarded::Written(_) => {
-                self.inner.cache.forget(&self.key);
-                tracing::warn!(server = %self.server.slug, issuer = %sent.issuer, reason = reason.as_str(), "the refresh token was refused");
-                Ok(Landed::Ended(reason))
-            }
-            Guarded::Superseded => self.winner().await,
-        }
-    }
-
-    /// A125: the grant may be as good as ever; only the client is unknown. Nothing is ended. A
-    /// client we registered ourselves is registered anew by the next sign-in (Q09).
-    async fn client_refused(
-        &self,
-        held: &Credential,
-        hint: String,
-        is_curable: bool,
-    ) -> Result<Landed, HoldError> {
-        tracing::warn!(server = %self.server.slug, issuer = %held.issuer, "the issuer refused our client");
-        let reason = Reason::ClientRefused;
-        let rows = self.inner.rows(&self.key);
-        if !is_curable {
-            let connection = self.connection(Standing::Misconfigured, Some(reason));
-            rows.update_connection(&connection).await?;
-            return Ok(Landed::Misconfigured(hint));
-        }
-        if let Some(registration) = &held.registration {
-            let note = Note::server(Act::RegistrationRetire, &self.server);
-            let note = note.with("registration", registration.as_str());
-            let (draft, recorded) = self
-                .inner
-                .parts
-                .audit
-                .change(&self.key.tenant, note)
-                .await?;
-            draft.settle(recorded.retire_registration(registration).await)?;
-        }
-        let connection = self.connection(Standing::NeedsSignIn, Some(reason));
-        rows.update_connection(&connection).await?;
-        Ok(Landed::Ended(reason))
-    }
-
-    async fn winner(&self) -> Result<Landed, HoldError> {
+    pub(super) async fn winner(&self) -> Result<Landed, HoldError> {
         match self.inner.reread(&self.server, &self.key).await? {
             Some(held) => Ok(Landed::Fresh(held)),
             None => Ok(Landed::Ended(self.why_gone().await?)),
@@ -345,13 +295,13 @@ impl Flight {
     }
 
     /// What whoever ended it wrote.
-    async fn why_gone(&self) -> Result<Reason, StoreError> {
+    pub(super) async fn why_gone(&self) -> Result<Reason, StoreError> {
         let connection = self.inner.connection(&self.key).await?;
         let reason = connection.and_then(|connection| connection.reason);
         Ok(reason.unwrap_or(Reason::Disconnected))
     }
 
-    fn connection(&self, standing: Standing, reason: Option<Reason>) -> Connection {
+    pub(super) fn connection(&self, standing: Standing, reason: Option<Reason>) -> Connection {
         Connection {
             key: self.key.clone(),
             standing,
@@ -362,7 +312,7 @@ impl Flight {
         }
     }
 
-    fn note(&self, came: Came) -> Note {
+    pub(super) fn note(&self, came: Came) -> Note {
         Note::credential(Act::CredentialRefresh, &self.server, &self.key).came(came)
     }
 

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use crate::broker::Inner;
 use crate::cache::Held;
+use crate::herd::{Shut, Site, Urgency};
 use flight::Flight;
 pub(crate) use lease::Holding;
 pub(crate) use storing::{Stored, Storing};
@@ -16,6 +17,7 @@ pub(crate) use storing::{Stored, Storing};
 mod flight;
 mod intent;
 mod lease;
+mod refused;
 mod storing;
 
 const RENEW: &str = "renew a credential";
@@ -40,6 +42,16 @@ pub(crate) struct Seen {
     pub(crate) version: u64,
 }
 
+// === impl Landed ===
+
+impl From<Shut> for Landed {
+    fn from(shut: Shut) -> Self {
+        Self::Unreachable {
+            retry_after_s: Some(shut.retry_after_s),
+        }
+    }
+}
+
 // === impl Seen ===
 
 impl Seen {
@@ -54,6 +66,24 @@ impl Seen {
 // === impl Inner ===
 
 impl Inner {
+    /// Whom a renewal of `key` asks, as far as that is known.
+    async fn site(&self, server: &Server, key: &CredentialKey) -> Site {
+        match self.hold(server, key).await {
+            Ok(Some(held)) => Site::of(&held.row),
+            Ok(None) | Err(_) => Site::of_server(&server.url),
+        }
+    }
+
+    /// The same end, with the time at which the issuer is asked again at the earliest.
+    fn not_while_shut(&self, site: &Site, landed: Landed) -> Landed {
+        match (landed, self.herd.is_shut(site)) {
+            (Landed::Unreachable { retry_after_s }, Some(shut)) => Landed::Unreachable {
+                retry_after_s: retry_after_s.max(Some(shut.retry_after_s)),
+            },
+            (landed, _) => landed,
+        }
+    }
+
     /// Joins the renewal of `key`, or starts it; `seen` is what was found wanting. Under
     /// `client_credentials` it may be nothing: then one is obtained (G2).
     pub(crate) async fn renew(
@@ -109,7 +139,7 @@ impl Inner {
         settings: &OauthSettings,
         key: &CredentialKey,
         seen: Seen,
-    ) -> impl FnOnce() -> BoxFuture<'static, Landed> {
+    ) -> impl FnOnce(Urgency) -> BoxFuture<'static, Landed> {
         let flight = Flight {
             inner: Arc::clone(self),
             server: server.clone(),
@@ -117,6 +147,6 @@ impl Inner {
             key: key.clone(),
             seen,
         };
-        move || Box::pin(async move { flight.fly().await })
+        move |urgency| Box::pin(async move { flight.fly(urgency).await })
     }
 }

@@ -12,6 +12,8 @@ mod disconnect;
 #[cfg(test)]
 mod headers;
 #[cfg(test)]
+mod herd;
+#[cfg(test)]
 mod hot_path;
 #[cfg(test)]
 mod keks;

@@ -10,13 +10,17 @@ use claviger_wire::{
     ClientAuth, Deviation, ErrorCode, Parsed, Printed, Refusal, ScopeSet, TokenAnswer,
     TokenAnswerError, TokenGrant, TokenRequest, TokenResponse, parse_token_answer,
 };
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderMap, HeaderValue};
+use http::HeaderValue;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 
 use crate::client_information::{AuthenticateError, ClientInformation};
 use crate::event::{Event, EventOutcome, Stage};
 use crate::machine::Io;
 use crate::quirks::Quirk;
+
+pub(crate) use retry_after::retry_after;
+
+mod retry_after;
 
 /// Tokens as they will be kept.
 #[derive(Debug, Clone)]
@@ -160,7 +164,7 @@ impl TokenCall<'_> {
                 );
                 Err(TokenCallError::Refused {
                     refusal,
-                    retry_after: retry_after(&response.headers),
+                    retry_after: retry_after(&response.headers, io.now()),
                 })
             }
             _ => Err(TokenCallError::Unreadable(TokenAnswerError::NotReadable)),
@@ -220,13 +224,6 @@ pub(crate) fn post(sink: Sink, endpoint: &str, printed: &Printed) -> FetchReques
         headers.insert(AUTHORIZATION, authorization);
     }
     request
-}
-
-/// RFC 9110 §10.2.3 in seconds, at most an hour; a date is not worth a calendar.
-pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
-    let secs: u64 = text.trim().parse().ok()?;
-    Some(Duration::from_secs(secs.min(3600)))
 }
 
 /// `scope` as this issuer wants it; nothing for no scopes.

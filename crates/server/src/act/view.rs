@@ -105,6 +105,12 @@ fn hint(server: &Server, status: &Status) -> Option<String> {
             Some(login)
         }
         (Standing::Expiring, _) => Some(format!("it cannot be refreshed; `{login}` renews it")),
+        (Standing::Unreachable, _) if status.retry_after_s.is_some() => {
+            let seconds = status.retry_after_s.unwrap_or_default();
+            Some(format!(
+                "its issuer does not answer, and is asked again in {seconds} s"
+            ))
+        }
         (Standing::Misconfigured | Standing::Unreachable, _) => {
             Some(format!("claviger doctor {}", server.url))
         }

@@ -70,6 +70,7 @@ pub async fn keeps_every_standing_and_reason(store: &dyn Store) {
         Reason::Expired,
         Reason::IssuerChanged,
         Reason::RefreshRefused,
+        Reason::RefreshStuck,
         Reason::Disconnected,
         Reason::FreshTokenRefused,
         Reason::ScopesMissing,
