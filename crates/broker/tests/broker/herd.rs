@@ -47,11 +47,19 @@ async fn a130_a_dead_issuer_is_asked_by_one_and_everybody_else_is_told_when() {
         issuer.next.extend((0..6).map(|_| refused()));
     });
     for n in 0..8 {
-        let missing = node.broker.attach(&server, &user(n)).await.unwrap_err();
+        let missing = node
+            .broker
+            .attach(&server, &user(n).into())
+            .await
+            .unwrap_err();
         assert!(sent_away(&missing) >= 1);
         assert_eq!(asked(), usize::try_from(n.min(4)).unwrap() + 1);
     }
-    let missing = node.broker.attach(&server, &user(8)).await.unwrap_err();
+    let missing = node
+        .broker
+        .attach(&server, &user(8).into())
+        .await
+        .unwrap_err();
     assert_eq!(
         missing.to_string(),
         "the issuer of `linear` is unavailable; try again in 1 s"
@@ -60,20 +68,23 @@ async fn a130_a_dead_issuer_is_asked_by_one_and_everybody_else_is_told_when() {
     assert_eq!(status.standing, Standing::Unreachable);
     assert_eq!(status.retry_after_s, Some(1));
     // What is valid is served, as if nothing were.
-    let served = node.broker.attach(&server, &user(9)).await.unwrap();
+    let served = node.broker.attach(&server, &user(9).into()).await.unwrap();
     assert!(served.mark.is_some());
     let status = node.broker.status(&server, &user(9)).await.unwrap();
     assert_eq!(status.standing, Standing::Connected);
     // One probe, in vain; then one that is answered, and all are through.
     installation.clock.advance_secs(1);
     for n in [7, 8] {
-        node.broker.attach(&server, &user(n)).await.unwrap_err();
+        node.broker
+            .attach(&server, &user(n).into())
+            .await
+            .unwrap_err();
         assert_eq!(asked(), 6);
     }
     installation.clock.advance_secs(60);
     for n in 0..9 {
-        let user = user(n);
-        let attached = node.broker.attach(&server, &user);
+        let asker = user(n).into();
+        let attached = node.broker.attach(&server, &asker);
         installation.driven(attached).await.unwrap();
     }
     assert_eq!(installation.issuer.redeemed(), 9);
@@ -93,10 +104,13 @@ async fn a130_a_clear_no_is_no_trouble_of_the_issuer() {
         }
     });
     for n in 0..21 {
-        node.broker.attach(&server, &user(n)).await.unwrap_err();
+        node.broker
+            .attach(&server, &user(n).into())
+            .await
+            .unwrap_err();
     }
     for n in 21..24 {
-        node.broker.attach(&server, &user(n)).await.unwrap();
+        node.broker.attach(&server, &user(n).into()).await.unwrap();
     }
 }
 
@@ -109,14 +123,18 @@ async fn f22_a_busy_issuer_that_asks_one_for_patience_is_left_alone_by_all() {
         .issuer
         .set(|issuer| issuer.next.push_back(busy));
     for n in 0..3 {
-        let missing = node.broker.attach(&server, &user(n)).await.unwrap_err();
+        let missing = node
+            .broker
+            .attach(&server, &user(n).into())
+            .await
+            .unwrap_err();
         assert!((90..=95).contains(&sent_away(&missing)));
     }
     let url = installation.issuer.token_url();
     assert_eq!(installation.world.requests_to(&url).len(), 1);
     installation.clock.advance_secs(95);
     for n in 0..3 {
-        node.broker.attach(&server, &user(n)).await.unwrap();
+        node.broker.attach(&server, &user(n).into()).await.unwrap();
     }
 }
 
@@ -141,11 +159,11 @@ async fn f23_an_issuer_that_hangs_for_ever_holds_up_nobody_elsewhere() {
     installation
         .issuer
         .set(|issuer| issuer.gate = Some(gate.clone()));
-    let stuck = join_all((0..80).map(async |n| node.broker.attach(&server, &user(n)).await));
+    let stuck = join_all((0..80).map(async |n| node.broker.attach(&server, &user(n).into()).await));
     let elsewhere = async {
         // As many as may are at it, and the others stand in the line.
         gate.arrived(64).await;
-        node.broker.attach(&notion, &user(0)).await.unwrap();
+        node.broker.attach(&notion, &user(0).into()).await.unwrap();
         assert_eq!(other.redeemed(), 1);
         gate.open();
     };
