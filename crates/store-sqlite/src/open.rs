@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use sqlx::AssertSqlSafe;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 
 /// To look at a file without changing it.
@@ -37,6 +38,14 @@ pub(crate) fn drafting(path: &Path) -> SqliteConnectOptions {
 /// To read only.
 pub(crate) fn reading(path: &Path) -> SqliteConnectOptions {
     writing(path).pragma("query_only", "ON")
+}
+
+/// Says again how long a statement waits for another process.
+pub(crate) fn busy_timeout() -> AssertSqlSafe<String> {
+    AssertSqlSafe(format!(
+        "PRAGMA busy_timeout = {}",
+        BUSY_TIMEOUT.as_millis()
+    ))
 }
 
 /// How long a statement waits for another process.

@@ -7,12 +7,13 @@ use claviger_store::StoreError;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{
-    ConnectOptions as _, Connection as _, Sqlite, SqliteConnection, SqlitePool, query_scalar,
+    ConnectOptions as _, Connection as _, Executor as _, Sqlite, SqliteConnection, SqlitePool,
+    query_scalar,
 };
 use tokio::sync::Mutex;
 
 use crate::error::store_error;
-use crate::open::{drafting, reading, writing};
+use crate::open::{busy_timeout, drafting, reading, writing};
 pub(crate) use unit::Unit;
 use writer::Writer;
 
@@ -51,6 +52,7 @@ impl Pool {
         let writer = kept()
             .max_connections(1)
             .min_connections(1)
+            .after_connect(|connection, _| Box::pin(can_write(connection)))
             .after_release(|connection, _| Box::pin(is_at_rest(connection)))
             .connect_with(writing)
             .await?;
@@ -106,6 +108,32 @@ impl Pool {
         self.writer.close().await;
         Ok(())
     }
+}
+
+/// Refuses a connection that can only read. While the disk refuses writing, SQLite opens the file
+/// for reading and says nothing; kept, that connection would refuse every write for ever (F11).
+async fn can_write(connection: &mut SqliteConnection) -> sqlx::Result<()> {
+    // Not to wait here for another process that writes.
+    connection.execute("PRAGMA busy_timeout = 0").await?;
+    let mut tried = connection.execute("BEGIN IMMEDIATE").await;
+    if tried.is_ok() {
+        // To begin is allowed where nothing can be written.
+        tried = connection.execute("PRAGMA user_version = 0").await;
+        connection.execute("ROLLBACK").await?;
+    }
+    connection.execute(busy_timeout()).await?;
+    match tried {
+        Err(error) if is_read_only(&error) => Err(error),
+        // Whatever else it is, whoever writes is told.
+        _ => Ok(()),
+    }
+}
+
+fn is_read_only(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    let code = code.and_then(|code| code.parse::<u32>().ok());
+    // SQLITE_READONLY, whatever its extension says.
+    code.is_some_and(|code| code & 0xff == 8)
 }
 
 /// Whether a connection may be used again. When the disk is full or fails, SQLite takes a

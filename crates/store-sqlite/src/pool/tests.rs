@@ -8,7 +8,10 @@ use claviger_store::contract::fixtures::{
     api_token, connection, credential, insert_servers, key, key_row, registration, rows, sign_in,
 };
 use claviger_store::{Store as _, StoreError};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, SqliteConnection, query_scalar};
+use sqlx::{
+    AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, SqliteConnection,
+    query_scalar,
+};
 use tempfile::TempDir;
 
 use super::{Pool, Unit};
@@ -140,6 +143,17 @@ async fn f11_a_full_disk_does_not_spoil_the_connection_that_writes() {
         let next = pool.write(Unit::keep);
         assert!(next.await.is_ok());
     }
+}
+
+#[tokio::test]
+async fn f11_a_connection_that_can_only_read_is_none_that_writes() {
+    let (_dir, path, _store) = fresh().await;
+    let refused = Pool::open_with(&path, writing(&path).read_only(true)).await;
+    assert!(refused.is_err());
+    let mut other = writing(&path).connect().await.unwrap();
+    other.execute("BEGIN IMMEDIATE").await.unwrap();
+    // A lock of somebody else is no reason.
+    assert!(Pool::open(&path).await.is_ok());
 }
 
 #[tokio::test]
