@@ -22,7 +22,8 @@ pub(crate) struct SignInRow {
     pub(crate) outcome: Option<String>,
 }
 
-/// What is sealed goes with the end: nobody can take it any more.
+/// What is sealed goes with the end: nobody can take it any more. A code is exchanged within 45 s,
+/// or its process died meanwhile (F04): the person may begin anew.
 pub(crate) async fn end_expired(
     db: &mut Db,
     key: Key<'_>,
@@ -33,7 +34,7 @@ pub(crate) async fn end_expired(
     query!(
         "UPDATE sign_ins SET outcome = $6, sealed = $7, key_generation = NULL
          WHERE tenant_id = $1 AND server_id = $2 AND user_id = $3 AND account = $4
-             AND outcome IS NULL AND expires_at <= $5",
+             AND outcome IS NULL AND (expires_at <= $5 OR taken_at <= $5 - 45)",
         key.tenant,
         key.server,
         key.user,
@@ -77,7 +78,8 @@ pub(crate) async fn find_open(db: &mut Db, key: Key<'_>, now: i64) -> Result<Opt
              outcome
          FROM sign_ins
          WHERE tenant_id = $1 AND server_id = $2 AND user_id = $3 AND account = $4
-             AND outcome IS NULL AND expires_at > $5",
+             AND outcome IS NULL AND expires_at > $5
+             AND (taken_at IS NULL OR taken_at > $5 - 45)",
         key.tenant,
         key.server,
         key.user,

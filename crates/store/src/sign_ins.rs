@@ -13,7 +13,8 @@ pub trait SignIns: Send + Sync {
     /// Adds one; [`StoreError::Conflict`] if one is open for its key that has not expired by
     /// `sign_in.created_at`. An expired open one is ended as timed out on the way.
     async fn insert_sign_in(&self, sign_in: &SignIn) -> Result<(), StoreError>;
-    /// The open one for a key, if it has not expired.
+    /// The open one for a key, if it has not expired. One that was taken 45 s ago stands in nobody's
+    /// way: its code was exchanged by then, or its process died (F04).
     async fn find_open_sign_in(
         &self,
         key: &CredentialKey,

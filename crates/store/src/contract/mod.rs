@@ -85,6 +85,7 @@ macro_rules! contract_suite {
                 refuses_a_taken_slug, updates_only_what_is_there,
                 no_change_is_lost_to_another, deletes_all_that_hangs_on_it, deletes_nothing_else;
             sign_ins: m3_one_is_open_per_key, an_expired_one_makes_room,
+                f04_an_exchange_that_died_makes_way,
                 a074_is_taken_once, a074_one_of_many_takes_it,
                 a074_takes_nothing_expired_ended_or_unknown, m4_ends_once_and_erases,
                 finds_the_open_one_only, completes_once_with_its_credential,

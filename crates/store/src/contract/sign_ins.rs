@@ -19,7 +19,7 @@ pub async fn m3_one_is_open_per_key(store: &dyn Store) {
     second.expires_at = at(599);
     let refused = rows.insert_sign_in(&second).await;
     assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
-    let taken = rows.take_sign_in(b"i1", at(1)).await.unwrap();
+    let taken = rows.take_sign_in(b"i1", at(290)).await.unwrap();
     assert_eq!(taken, Some(sign_in(&key, "i1")));
     let refused = rows.insert_sign_in(&second).await;
     assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
@@ -56,6 +56,34 @@ pub async fn an_expired_one_makes_room(store: &dyn Store) {
     assert_eq!(ended.outcome, Some(Outcome::TimedOut));
     assert_eq!(ended.sealed, b"");
     let open = rows.find_open_sign_in(&key, at(300)).await.unwrap();
+    assert_eq!(open, Some(second));
+}
+
+/// F04: an exchange whose process died stands in nobody's way for long, and one that only was slow
+/// stores nothing once another sign-in has taken its place.
+pub async fn f04_an_exchange_that_died_makes_way(store: &dyn Store) {
+    insert_servers(store, "t1").await;
+    let rows = rows(store);
+    let key = key("linear");
+    let first = sign_in(&key, "i1");
+    rows.insert_sign_in(&first).await.unwrap();
+    rows.take_sign_in(b"i1", at(1)).await.unwrap().unwrap();
+    let open = rows.find_open_sign_in(&key, at(45)).await.unwrap();
+    assert_eq!(open.as_ref(), Some(&first));
+    assert_eq!(rows.find_open_sign_in(&key, at(46)).await.unwrap(), None);
+    let mut second = sign_in(&key, "i2");
+    second.created_at = at(46);
+    second.expires_at = at(346);
+    rows.insert_sign_in(&second).await.unwrap();
+    let (held, standing) = (
+        credential(&key, b"a"),
+        connection(&key, Standing::Connected),
+    );
+    let late = rows.complete_sign_in(&first.id, &held, &standing, None);
+    assert!(!late.await.unwrap());
+    let ended = rows.find_sign_in(&first.id).await.unwrap().unwrap();
+    assert_eq!(ended.outcome, Some(Outcome::TimedOut));
+    let open = rows.find_open_sign_in(&key, at(46)).await.unwrap();
     assert_eq!(open, Some(second));
 }
 
