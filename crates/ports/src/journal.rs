@@ -31,4 +31,8 @@ pub trait Journal: Send + Sync + 'static {
     /// Takes over what processes that died left behind: each entry is told once, and is ours to
     /// settle. What cannot be read is said in the log.
     async fn adopt(&self) -> Vec<(EntryId, Vec<u8>)>;
+
+    /// What all journals on this machine hold and nobody has settled, those of processes that live
+    /// among them. Nothing is taken over.
+    async fn peek(&self) -> Vec<Vec<u8>>;
 }

@@ -12,6 +12,7 @@ use claviger_ports::{EntryId, Journal, JournalError};
 pub struct MemoryJournal {
     entries: Mutex<Vec<Kept>>,
     left: Mutex<Vec<Vec<u8>>>,
+    elsewhere: Mutex<Vec<Vec<u8>>>,
     full: AtomicBool,
 }
 
@@ -53,6 +54,12 @@ impl MemoryJournal {
     pub fn leave(&self, entries: impl IntoIterator<Item = Vec<u8>>) {
         let mut left = self.left.lock().expect("no test panicked here");
         left.extend(entries);
+    }
+
+    /// Another process has these in its hands.
+    pub fn hold_elsewhere(&self, entries: impl IntoIterator<Item = Vec<u8>>) {
+        let mut elsewhere = self.elsewhere.lock().expect("no test panicked here");
+        elsewhere.extend(entries);
     }
 
     fn keep(&self, entry: Vec<u8>) -> EntryId {
@@ -104,6 +111,14 @@ impl Journal for MemoryJournal {
             .into_iter()
             .map(|entry| (self.keep(entry.clone()), entry));
         adopted.collect()
+    }
+
+    async fn peek(&self) -> Vec<Vec<u8>> {
+        let mut open = self.unsettled();
+        for list in [&self.left, &self.elsewhere] {
+            open.extend(list.lock().expect("no test panicked here").iter().cloned());
+        }
+        open
     }
 }
 

@@ -188,6 +188,9 @@ impl Flight {
         // Whether or not we settled any: the replay at the start may have been faster, after the
         // row was read here.
         inner.rescue_left(Some(holding)).await;
+        inner
+            .rescue_answer(holding, &self.server, &held.row)
+            .await?;
         let now = inner.reread(&self.server, &self.key).await?;
         Ok(now.filter(|now| now.row.fingerprint != held.row.fingerprint))
     }

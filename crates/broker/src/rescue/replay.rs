@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use claviger_crypto::base64url_encode;
-use claviger_model::{CredentialKey, Outcome, Server, SignInId};
+use claviger_model::{Credential, CredentialKey, Outcome, Server, SignInId};
 use claviger_store::StoreError;
 use claviger_wire::ScopeSet;
 
@@ -101,14 +101,7 @@ impl Inner {
         sealed: &[u8],
         holding: Option<&Holding>,
     ) -> Result<Replayed, HoldError> {
-        let opened = self.parts.vault.open_journal(&context(), sealed).await;
-        if let Err(error) = &opened {
-            let about = || Note::new(Act::Tamper, "journal").with("of", "journal");
-            self.notice_tampered(error, about);
-        }
-        let opened = opened?;
-        let mut entry = Entry::from_bytes(&opened)?;
-        entry.row.fingerprint = self.fingerprint(&entry.tokens);
+        let entry = self.open_entry(sealed).await?;
         let rows = self.rows(&entry.row.key);
         let server = rows.find_server_by_id(&entry.row.key.server).await?;
         let Some(server) = server.filter(|server| origin_of(server) == entry.origin) else {
@@ -140,6 +133,45 @@ impl Inner {
                 Ok(Replayed::Settled)
             }
         }
+    }
+
+    async fn open_entry(&self, sealed: &[u8]) -> Result<Entry, HoldError> {
+        let opened = self.parts.vault.open_journal(&context(), sealed).await;
+        if let Err(error) = &opened {
+            let about = || Note::new(Act::Tamper, "journal").with("of", "journal");
+            self.notice_tampered(error, about);
+        }
+        let mut entry = Entry::from_bytes(&opened?)?;
+        entry.row.fingerprint = self.fingerprint(&entry.tokens);
+        Ok(entry)
+    }
+
+    /// Stores what an issuer gave for this very token, if any journal of this machine has it.
+    /// Another process may have found the journal of a dead one, and wait for the lease that
+    /// `holding` is: the token must not be sent again meanwhile (F01, F02).
+    pub(crate) async fn rescue_answer(
+        self: &Arc<Self>,
+        holding: &Holding,
+        server: &Server,
+        asked: &Credential,
+    ) -> Result<(), HoldError> {
+        for sealed in self.parts.journal.peek().await {
+            // Whoever has it says what is wrong with it.
+            let Ok(entry) = self.open_entry(&sealed).await else {
+                continue;
+            };
+            let Gave::Refresh { sent, lease } = &entry.gave else {
+                continue;
+            };
+            let is_answer = Gave::sent(sent) == asked.fingerprint && entry.row.key == asked.key;
+            if is_answer && entry.origin == origin_of(server) {
+                let is_doubtful = is_doubtful(lease.as_ref(), holding);
+                self.replay_refresh(server, entry, &asked.fingerprint, is_doubtful)
+                    .await?;
+                return Ok(());
+            }
+        }
+        Ok(())
     }
 
     /// The lease, taken in the name of the flight that died. Nothing, while another flight has it:

@@ -126,6 +126,28 @@ async fn f02_what_is_put_back_after_another_flight_is_in_doubt() {
 }
 
 #[tokio::test]
+async fn f01_f14_what_another_process_is_about_to_store_is_not_asked_for_again() {
+    let (installation, node, server, left) = died_refreshing().await;
+    node.journal.hold_elsewhere(left);
+    node.bearer(&server).await;
+    let (redeemed, reused) = installation.issuer.set(|one| (one.redeemed, one.reused));
+    assert_eq!((redeemed, reused), (1, 0));
+}
+
+#[tokio::test]
+async fn f01_f14_an_answer_is_not_stored_while_another_flight_may_have_a_later_one() {
+    let (installation, node, _server, left) = died_refreshing().await;
+    installation
+        .sql("UPDATE leases SET owner = 'another', expires_at_ms = 9999999999999")
+        .await;
+    node.journal.leave(left);
+    assert_eq!(node.broker.rescue().await, 0);
+    assert_eq!(node.journal.unsettled().len(), 1);
+    installation.end_leases().await;
+    assert_eq!(node.broker.rescue().await, 1);
+}
+
+#[tokio::test]
 async fn f14_what_was_stored_before_its_process_died_is_dropped() {
     let (installation, node, server) = Installation::signed_in().await;
     node.expire();

@@ -192,6 +192,27 @@ impl JournalFile {
     }
 }
 
+/// The open entries of all files; one that is written meanwhile may be missed, or end torn.
+pub(crate) fn peek(directory: &Path) -> Vec<Vec<u8>> {
+    let files = fs::read_dir(directory).into_iter().flatten().flatten();
+    let paths = files.map(|file| file.path());
+    let journals = paths.filter(|path| path.extension().is_some_and(|found| found == SUFFIX));
+    let mut open = Vec::new();
+    for path in journals {
+        // It may have been put away since.
+        let Ok(file) = File::open(&path) else {
+            continue;
+        };
+        let mut bytes = Vec::new();
+        if file.take(MOST_READ).read_to_end(&mut bytes).is_ok()
+            && let Ok(scanned) = format::scan(&bytes)
+        {
+            open.extend(scanned.open.iter().map(|entry| entry.payload.to_vec()));
+        }
+    }
+    open
+}
+
 fn begin(file: &File, id: &[u8; ID_LEN]) -> io::Result<()> {
     file.try_lock().map_err(io::Error::from)?;
     failpoint_io!("journal.write")?;

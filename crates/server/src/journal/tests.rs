@@ -49,6 +49,21 @@ async fn settled(journal: &FileJournal, id: EntryId) {
 }
 
 #[tokio::test]
+async fn f14_what_others_hold_is_seen_and_not_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, other) = (journal(dir.path()), journal(dir.path()));
+    assert!(journal.peek().await.is_empty());
+    let one = other.append(b"one").await.unwrap();
+    journal.append(b"two").await.unwrap();
+    let mut seen = journal.peek().await;
+    seen.sort();
+    assert_eq!(seen, [b"one".to_vec(), b"two".to_vec()]);
+    assert!(journal.adopt().await.is_empty());
+    settled(&other, one).await;
+    assert!(!journal.peek().await.contains(&b"one".to_vec()));
+}
+
+#[tokio::test]
 async fn f14_an_entry_is_on_disk_when_append_returns() {
     let dir = tempfile::tempdir().unwrap();
     let journal = journal(dir.path());

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use claviger_ports::Entropy;
@@ -71,6 +71,10 @@ impl Writer {
         let done = write(&mut file, batch);
         self.current = Some(file);
         done
+    }
+
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
     }
 
     pub(super) fn settle(&mut self, number: u64) {
