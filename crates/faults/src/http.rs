@@ -72,7 +72,7 @@ pub(crate) async fn browse(start: &str) -> Result<Answer, String> {
     let mut url = Url::parse(start).map_err(|error| error.to_string())?;
     for _ in 0..10 {
         let request = Request::get(url.as_str()).body(Full::default()).unwrap();
-        let answer = ask(request, Duration::from_secs(20)).await?;
+        let answer = ask(request, Duration::from_mins(2)).await?;
         let place = answer.headers.get(header::LOCATION);
         match place.and_then(|place| place.to_str().ok()) {
             Some(place) if answer.status.is_redirection() => {

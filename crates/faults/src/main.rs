@@ -22,6 +22,7 @@ mod proxy;
 mod report;
 mod scenario;
 mod scenarios;
+mod shim;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -31,7 +32,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::arguments::Arguments;
-use crate::process::Backend;
+use crate::process::{Backend, take_last_words};
 use crate::report::{Line, table};
 use crate::scenario::{Circumstances, Outcome, Scenario};
 
@@ -62,9 +63,10 @@ async fn main() -> ExitCode {
         eprintln!("nothing to run, or no binary\n{}", arguments::USAGE);
         return ExitCode::from(2);
     }
+    let arguments = Arc::new(arguments);
     eprintln!("seed {}", arguments.seed);
-    let lines = run(chosen, &Arc::new(arguments)).await;
-    println!("{}", table(&lines));
+    let lines = run(chosen, &arguments).await;
+    println!("{}", table(&lines, arguments.seed));
     if lines.iter().any(|line| line.result() == "BROKEN") {
         return ExitCode::FAILURE;
     }
@@ -113,7 +115,8 @@ async fn one(scenario: Scenario, arguments: &Arguments) -> Line {
         Ok(outcome) => outcome,
         Err(error) => {
             let mut outcome = Outcome::default();
-            outcome.broke(format!("the scenario itself failed: {error}"));
+            let words = take_last_words();
+            outcome.broke(format!("the scenario itself failed: {error}{words}"));
             outcome
         }
     };

@@ -7,8 +7,8 @@ use tokio::time::{Instant, sleep};
 use crate::issuer::{Issuer, Mode, Why};
 use crate::process::Cluster;
 
-/// How long a gateway may take to find its way back.
-const PATIENCE: Duration = Duration::from_secs(25);
+/// How long a gateway may take to find its way back: several leases and pauses, and a busy machine.
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// What one grant came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,17 +21,24 @@ pub(crate) enum Verdict {
     Works,
 }
 
-/// A strict issuer ended the grant over a token that was spent, and when its successor was made.
+/// A strict issuer ended the grant over a token that was spent, and what is known of its successor.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Lost {
-    /// The successor that nobody used.
+    /// When it was made.
     pub(crate) made: std::time::Instant,
+    /// Whether the access token beside it was ever used: nothing is used before it is stored.
+    pub(crate) is_used: bool,
 }
 
 /// Calls through any node that runs until it works, or until the product says that it will not.
 pub(crate) async fn judge(cluster: &Cluster, slug: &str) -> Verdict {
+    judge_at(cluster, cluster.alive().expect("a node runs"), slug).await
+}
+
+/// The same through this node.
+pub(crate) async fn judge_at(cluster: &Cluster, at: usize, slug: &str) -> Verdict {
     let since = Instant::now();
-    let at = cluster.alive().expect("a node runs");
+    let mut pause = Duration::from_millis(60);
     loop {
         let heard = match cluster.call(at, slug).await {
             Ok(()) => return Verdict::Works,
@@ -47,7 +54,8 @@ pub(crate) async fn judge(cluster: &Cluster, slug: &str) -> Verdict {
         if since.elapsed() > PATIENCE {
             return Verdict::Stuck(format!("{standing:?}, and the call says: {heard}"));
         }
-        sleep(Duration::from_millis(60)).await;
+        sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_millis(500));
     }
 }
 
@@ -58,5 +66,6 @@ pub(crate) fn explains(issuer: &Issuer, slug: &str) -> Option<Lost> {
     let is_strict = issuer.ledger(|ledger| ledger.mode == Mode::Strict);
     is_strict.then_some(Lost {
         made: ended.live_since,
+        is_used: ended.was_live_used,
     })
 }

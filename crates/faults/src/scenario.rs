@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, join_all};
 
-use crate::process::Backend;
+use crate::process::{Backend, LOG};
 
 /// One fault of the list, on one backend where that matters.
 #[derive(Debug, Clone, Copy)]
@@ -38,14 +38,22 @@ pub(crate) struct Circumstances {
     pub(crate) backend: Backend,
 }
 
+/// An invariant that did not hold.
+#[derive(Debug)]
+pub(crate) struct Broken {
+    /// In a sentence.
+    pub(crate) what: String,
+    /// The last lines of the processes it is about.
+    pub(crate) log: Vec<String>,
+}
+
 /// What a scenario found.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     pub(crate) rounds: u64,
     /// Figures in the order in which they were first counted.
     pub(crate) figures: Vec<(&'static str, u64)>,
-    /// One sentence for each invariant that did not hold.
-    pub(crate) broken: Vec<String>,
+    pub(crate) broken: Vec<Broken>,
     /// Why it did not run.
     pub(crate) skipped: Option<String>,
     pub(crate) took: Duration,
@@ -118,11 +126,16 @@ impl Outcome {
         }
     }
 
+    /// What is said behind [`LOG`] is the log.
     pub(crate) fn broke(&mut self, sentence: impl Into<String>) {
         let sentence = sentence.into();
-        let short: String = sentence.chars().take(2_000).collect();
-        eprintln!("!! broken: {short}");
-        self.broken.push(sentence);
+        eprintln!("!! broken: {sentence}");
+        let (what, log) = sentence.split_once(LOG).unwrap_or((&sentence, ""));
+        let log = log.lines().filter(|line| !line.is_empty());
+        self.broken.push(Broken {
+            what: what.to_owned(),
+            log: log.map(ToOwned::to_owned).collect(),
+        });
     }
 
     /// Holds, or is broken with this sentence.
@@ -130,6 +143,26 @@ impl Outcome {
         if !holds {
             self.broke(sentence());
         }
+    }
+
+    /// What was counted so far.
+    pub(crate) fn figure(&self, name: &str) -> u64 {
+        let found = self.figures.iter().find(|(known, _)| *known == name);
+        found.map_or(0, |(_, figure)| *figure)
+    }
+
+    /// What another lane of the same scenario found.
+    pub(crate) fn add(&mut self, lane: Self) {
+        for (name, figure) in lane.figures {
+            if name.starts_with("slowest") {
+                self.highest(name, figure);
+            } else {
+                self.count(name, figure);
+            }
+        }
+        self.rounds += lane.rounds;
+        self.broken.extend(lane.broken);
+        self.skipped = self.skipped.take().or(lane.skipped);
     }
 
     /// `kills 50, lost 0`.
@@ -141,4 +174,19 @@ impl Outcome {
         }
         text
     }
+}
+
+/// The same work several times beside each other; nothing is shared between them.
+pub(crate) async fn lanes<F: Future<Output = Outcome> + Send + 'static>(
+    at: &Arc<Circumstances>,
+    count: u64,
+    work: impl Fn(Arc<Circumstances>, u64) -> F,
+) -> Outcome {
+    let running = (0..count).map(|lane| tokio::spawn(work(Arc::clone(at), lane)));
+    let mut outcome = Outcome::default();
+    for lane in join_all(running).await {
+        // A panic is the scenario's: `main` tells it.
+        outcome.add(lane.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())));
+    }
+    outcome
 }

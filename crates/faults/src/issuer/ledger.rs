@@ -41,6 +41,8 @@ pub(crate) struct Ended {
     pub(crate) why: Why,
     /// When the token that was live then had been committed.
     pub(crate) live_since: Instant,
+    /// Whether the access token that came with it had been used.
+    pub(crate) was_live_used: bool,
 }
 
 /// Why a grant ended.
@@ -184,6 +186,13 @@ impl Ledger {
         self.access.values().any(|access| access.ends > now)
     }
 
+    /// Whether an access token for a resource works.
+    pub(crate) fn is_fresh(&self, resource: &str, now: Instant) -> bool {
+        let of = |access: &&Access| self.grants[access.grant].resource == resource;
+        let mut all = self.access.values().filter(of);
+        all.any(|access| access.ends > now)
+    }
+
     /// The last grant for a resource.
     pub(crate) fn last(&self, resource: &str) -> Option<&Grant> {
         self.grants
@@ -237,7 +246,11 @@ impl Ledger {
     fn end(&mut self, at: usize, why: Why) {
         let grant = &mut self.grants[at];
         let live_since = grant.chain[grant.live].committed;
-        grant.ended = Some(Ended { why, live_since });
+        grant.ended = Some(Ended {
+            why,
+            live_since,
+            was_live_used: grant.is_live_used,
+        });
         self.access.retain(|_, access| access.grant != at);
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use crate::dice::Dice;
 use crate::proxy::Proxy;
@@ -55,6 +56,8 @@ pub(crate) struct Script {
     pub(crate) before_ms: (u64, u64),
     /// Milliseconds between the commit and the answer: from, to.
     pub(crate) after_ms: (u64, u64),
+    /// Answers wait behind their commit until this is false again.
+    pub(crate) is_held: bool,
     /// What token requests meet instead of service.
     pub(crate) trouble: Trouble,
     /// What revocation requests are answered with.
@@ -85,10 +88,15 @@ pub(crate) struct TokenRequest {
 
 impl Issuer {
     pub(crate) async fn start(mode: Mode, seed: u64) -> Self {
+        Self::named("127.0.0.1", mode, seed).await
+    }
+
+    /// The same under a name; whoever asks has to know where that is.
+    pub(crate) async fn named(host: &str, mode: Mode, seed: u64) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let proxy = Proxy::start(listener.local_addr().unwrap()).await;
         let shared = Arc::new(Shared {
-            origin: proxy.origin(),
+            origin: proxy.origin(host),
             state: Mutex::new(State {
                 ledger: Ledger::new(mode),
                 script: Script::default(),
@@ -146,6 +154,25 @@ impl Issuer {
         open.count()
     }
 
+    /// Waits until every token request that arrived is answered.
+    pub(crate) async fn quiet(&self) {
+        while self.open_requests() > 0 {
+            sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Waits until the issuer has committed this many rotations since, whether or not it answered.
+    pub(crate) async fn committed(&self, since: Instant, count: usize) -> bool {
+        let committed = || {
+            let all = self.requests_since(since);
+            all.iter().filter(|one| one.committed.is_some()).count()
+        };
+        while committed() < count && since.elapsed() < Duration::from_mins(2) {
+            sleep(Duration::from_millis(2)).await;
+        }
+        committed() >= count
+    }
+
     /// All token requests that arrived since.
     pub(crate) fn requests_since(&self, since: Instant) -> Vec<TokenRequest> {
         let state = self.shared.state();
@@ -170,6 +197,7 @@ impl Default for Script {
             life: Duration::from_secs(1),
             before_ms: (0, 40),
             after_ms: (0, 40),
+            is_held: false,
             trouble: Trouble::None,
             revocation_status: 200,
         }

@@ -63,6 +63,9 @@ async fn run(shared: &Shared, form: &BTreeMap<String, String>) -> Out {
         state.requests[at].grant = minted.as_ref().map(|minted| minted.grant);
     }
     sleep(Duration::from_millis(after)).await;
+    while shared.state().script.is_held {
+        sleep(Duration::from_millis(2)).await;
+    }
     answered();
     match minted {
         None => document(StatusCode::BAD_REQUEST, &json!({"error": "invalid_grant"})),

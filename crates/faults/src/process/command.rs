@@ -12,7 +12,7 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 /// Longer than any command may take.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// The folders and the environment of one node.
 #[derive(Debug, Clone)]
@@ -149,11 +149,13 @@ impl Place {
         }
     }
 
-    /// The end of what the gateway here said.
-    pub(crate) fn tail(&self) -> String {
+    /// The end of what the gateway here said, without the lines that every start says.
+    pub(crate) fn tail(&self, most: usize) -> Vec<String> {
         let text = fs::read_to_string(self.log()).unwrap_or_default();
-        let lines: Vec<&str> = text.lines().collect();
-        lines[lines.len().saturating_sub(12)..].join("\n")
+        let is_news = |line: &&str| !["  ", "next: ", "✓ "].iter().any(|at| line.starts_with(at));
+        let lines: Vec<&str> = text.lines().filter(is_news).collect();
+        let last = &lines[lines.len().saturating_sub(most)..];
+        last.iter().map(|line| (*line).to_owned()).collect()
     }
 
     /// Everything the gateways here said.

@@ -10,7 +10,7 @@ use super::command::{Place, parsed};
 use crate::http::{self, ask};
 
 /// How long a gateway may take to start on a busy machine.
-const START: Duration = Duration::from_mins(1);
+const START: Duration = Duration::from_mins(3);
 
 /// A gateway that serves. It dies with this value.
 #[derive(Debug)]
@@ -52,10 +52,13 @@ impl Place {
                 break ready;
             }
             if let Some(status) = child.try_wait().unwrap() {
-                return Err(format!("serve ended: {status}\n{}", self.tail()));
+                return Err(format!(
+                    "serve ended: {status}\n{}",
+                    self.tail(20).join("\n")
+                ));
             }
             if since.elapsed() > START {
-                return Err(format!("serve is not ready\n{}", self.tail()));
+                return Err(format!("serve is not ready\n{}", self.tail(20).join("\n")));
             }
             sleep(Duration::from_millis(5)).await;
         };
@@ -116,13 +119,20 @@ impl Gateway {
     }
 
     /// Any other signal.
+    /// Any other signal; the shell has the command where the machine has none.
     pub(crate) async fn signal(&self, name: &str) {
         if let Some(id) = self.child.id() {
-            let mut command = Command::new("kill");
+            let mut command = Command::new("sh");
             let sent = command
-                .args([&format!("-{name}"), &id.to_string()])
+                .args(["-c", "kill -s \"$1\" \"$2\"", "sh", name, &id.to_string()])
                 .status();
-            sent.await.unwrap();
+            assert!(sent.await.unwrap().success(), "kill -s {name} {id}");
         }
+    }
+
+    /// `kill -9` without a wait.
+    pub(crate) fn start_kill(&mut self) {
+        // It may have died by itself.
+        self.child.start_kill().ok();
     }
 }

@@ -1,6 +1,7 @@
 //! Claviger as real processes: several gateways on one SQLite file, or on one PostgreSQL.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use claviger_testkit::postgres::{self, Database};
@@ -12,10 +13,13 @@ use crate::issuer::Issuer;
 
 pub(crate) use command::{Place, end};
 pub(crate) use gateway::Gateway;
+pub(crate) use wire::Wire;
 
 mod command;
 mod gateway;
+mod journal;
 pub(crate) mod sqlite;
+mod wire;
 
 /// Which database stands behind the gateways.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,6 +124,18 @@ impl Cluster {
         }
     }
 
+    /// The same for several at once.
+    pub(crate) async fn kill_all(&mut self, all: &[usize]) {
+        for at in all {
+            if let Some(node) = &mut self.nodes[*at] {
+                node.start_kill();
+            }
+        }
+        for at in all {
+            self.kill(*at).await;
+        }
+    }
+
     /// Ends a node in order.
     pub(crate) async fn stop(&mut self, at: usize) -> bool {
         match self.nodes[at].take() {
@@ -191,7 +207,7 @@ impl Cluster {
         let since = Instant::now();
         for at in 0..self.nodes.len() {
             for slug in slugs {
-                while self.nodes[at].is_some() && since.elapsed() < Duration::from_secs(30) {
+                while self.nodes[at].is_some() && since.elapsed() < Duration::from_mins(2) {
                     match self.call(at, slug).await {
                         Ok(()) => break,
                         Err(_) => sleep(Duration::from_millis(30)).await,
@@ -204,7 +220,7 @@ impl Cluster {
     /// One call through one node.
     pub(crate) async fn call(&self, at: usize, slug: &str) -> Result<(), String> {
         let node = self.nodes[at].as_ref().ok_or("the node is down")?;
-        node.call(slug, Duration::from_secs(30)).await
+        node.call(slug, Duration::from_mins(2)).await
     }
 
     /// The standing of a connection and its reason.
@@ -216,14 +232,93 @@ impl Cluster {
         Some((line["standing"].as_str()?.to_owned(), reason))
     }
 
-    /// Lets the time of every lease pass: nobody has to sit through the life of a dead node's.
+    /// Whether a lease is held, by the clock of the database; on PostgreSQL.
+    pub(crate) fn has_leases(&self) -> bool {
+        let held = "SELECT count(*) FROM claviger.leases \
+                    WHERE expires_at_ms > extract(epoch FROM clock_timestamp()) * 1000";
+        let database = self.database.as_ref().expect("it is on PostgreSQL");
+        tokio::task::block_in_place(|| database.query(held)) != "0"
+    }
+
+    /// Stops a node with SIGSTOP, at no moment at which it locks the database.
+    pub(crate) async fn freeze(&self, at: usize) {
+        loop {
+            self.node(at).signal("STOP").await;
+            if self.is_unlocked().await {
+                return;
+            }
+            self.node(at).signal("CONT").await;
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn is_unlocked(&self) -> bool {
+        let Some(database) = &self.database else {
+            return sqlite::is_unlocked(&self.file()).await;
+        };
+        let open = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                    AND state LIKE 'idle in transaction%'";
+        tokio::task::block_in_place(|| database.query(open)) == "0"
+    }
+
+    /// Lets the time of every lease pass: nobody has to sit through the life of a dead node's. To
+    /// be used only while nobody lives who may hold one.
     pub(crate) async fn pass_leases(&self) {
+        self.change(
+            "UPDATE claviger.leases SET expires_at_ms = 0",
+            "UPDATE leases SET expires_at_ms = 0",
+        )
+        .await;
+    }
+
+    /// The same for some servers.
+    pub(crate) async fn pass_leases_of(&self, slugs: &[&str]) {
+        if slugs.is_empty() {
+            return;
+        }
+        let slugs = format!("('{}')", slugs.join("', '"));
+        let change = |schema: &str| {
+            format!(
+                "UPDATE {schema}leases SET expires_at_ms = 0 WHERE server_id IN \
+                 (SELECT id FROM {schema}servers WHERE slug IN {slugs})"
+            )
+        };
+        self.change(&change("claviger."), &change("")).await;
+    }
+
+    /// Whether a sign-in is open, and whether its callback has arrived.
+    pub(crate) async fn open_sign_in(&self, slug: &str) -> Option<bool> {
+        let ask = |schema: &str| {
+            format!(
+                "SELECT count(*) + count(taken_at) FROM {schema}sign_ins WHERE outcome IS NULL \
+                 AND server_id = (SELECT id FROM {schema}servers WHERE slug = '{slug}')"
+            )
+        };
+        let count = match &self.database {
+            Some(database) => {
+                let query = ask("claviger.");
+                let told = tokio::task::block_in_place(|| database.query(&query));
+                told.parse().unwrap()
+            }
+            None => sqlite::number(&self.file(), &ask("")).await,
+        };
+        (count > 0).then_some(count > 1)
+    }
+
+    async fn change(&self, on_postgres: &str, on_sqlite: &str) {
         match &self.database {
             Some(database) => {
-                database.query("UPDATE claviger.leases SET expires_at_ms = 0");
+                tokio::task::block_in_place(|| database.query(on_postgres));
             }
-            None => sqlite::change(&self.file(), "UPDATE leases SET expires_at_ms = 0").await,
+            None => sqlite::change(&self.file(), on_sqlite).await,
         }
+    }
+
+    /// How many answers of issuers stand in the rescue journals of all nodes, settled or not.
+    pub(crate) fn noted(&self) -> usize {
+        let mut folders: Vec<&Path> = self.places.iter().map(|place| &*place.data).collect();
+        folders.dedup();
+        folders.into_iter().map(journal::entries).sum()
     }
 
     /// The SQLite file.
@@ -231,9 +326,41 @@ impl Cluster {
         self.places[0].data.join("claviger.db")
     }
 
-    /// The last lines that all nodes said.
+    /// The last lines that all nodes said, to be put behind a sentence about them.
     pub(crate) fn talk(&self) -> String {
-        let all = self.places.iter().map(Place::tail);
-        all.collect::<Vec<_>>().join("\n--\n")
+        let most = LINES / self.places.len().max(1);
+        let mut text = LOG.to_owned();
+        for (node, place) in self.places.iter().enumerate() {
+            for line in place.tail(most) {
+                text.push_str(&format!("\nnode {node}: {line}"));
+            }
+        }
+        text
     }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        // The folder goes with this value, and with it what would say why.
+        if std::thread::panicking() {
+            last_words(self.talk());
+        }
+    }
+}
+
+/// What stands between a sentence and the log of the processes it is about.
+pub(crate) const LOG: &str = "\n── log";
+
+/// How many lines of the log are worth to be read.
+const LINES: usize = 40;
+
+static LAST_WORDS: Mutex<String> = Mutex::new(String::new());
+
+fn last_words(talk: String) {
+    *LAST_WORDS.lock().unwrap_or_else(PoisonError::into_inner) = talk;
+}
+
+/// What the gateways said of a scenario that failed itself.
+pub(crate) fn take_last_words() -> String {
+    core::mem::take(&mut LAST_WORDS.lock().unwrap_or_else(PoisonError::into_inner))
 }

@@ -80,9 +80,9 @@ impl Proxy {
         }
     }
 
-    /// `http://127.0.0.1:PORT`.
-    pub(crate) fn origin(&self) -> String {
-        format!("http://{}", self.address)
+    /// `http://127.0.0.1:PORT`, or with a name for that address.
+    pub(crate) fn origin(&self, host: &str) -> String {
+        format!("http://{host}:{}", self.address.port())
     }
 
     /// The next token requests meet these, one each.

@@ -100,13 +100,11 @@ async fn die(
     }
     let mut node = cluster.nodes[0].take();
     if let Some(node) = &mut node
-        && !node.dies(Duration::from_secs(5)).await
+        && !node.dies(Duration::from_mins(2)).await
     {
         return Some(Err(format!("{mode:?}, {point}: it did not die there")));
     }
-    while issuer.open_requests() > 0 {
-        sleep(Duration::from_millis(5)).await;
-    }
+    issuer.quiet().await;
     cluster.pass_leases().await;
     if let Err(why) = cluster.serve(0, &[]).await {
         return Some(Err(format!(
@@ -124,7 +122,7 @@ async fn die(
                 let counts = issuer.counts();
                 let talk = cluster.talk();
                 return Some(Err(format!(
-                    "{mode:?}, {point}: {verdict:?}; {counts:?}\n{talk}"
+                    "{mode:?}, {point}: {verdict:?}; {counts:?}{talk}"
                 )));
             }
         }

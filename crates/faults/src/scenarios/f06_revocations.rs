@@ -14,7 +14,7 @@ use crate::scenario::{Circumstances, Outcome, Scenario};
 
 const POINTS: [&str; 2] = ["revoke.after_end", "revoke.after_send"];
 /// How long a revocation may wait for its next attempt after the issuer is back.
-const RESUMED: Duration = Duration::from_mins(1);
+const RESUMED: Duration = Duration::from_mins(5);
 
 pub(crate) fn scenarios(backend: Backend) -> Vec<Scenario> {
     vec![Scenario {
@@ -42,6 +42,7 @@ async fn run(at: Arc<Circumstances>) -> Outcome {
         .filter(|name| at.has_failpoint(name))
         .collect();
     let random = usize::try_from(at.rounds(4, 300)).unwrap_or(0);
+    let mut ended = Vec::new();
     for round in 0..points.len() + random {
         let slug = format!("s{round}");
         cluster.add(&issuer, &slug).await;
@@ -60,8 +61,14 @@ async fn run(at: Arc<Circumstances>) -> Outcome {
             outcome.broke(format!("round {round}: it does not start again: {why}"));
             return outcome;
         }
-        weigh(&mut outcome, &issuer, &cluster, &slug, is_done).await;
+        let is_ended = weigh(&mut outcome, &cluster, &slug, is_done).await;
+        if is_ended {
+            ended.push((slug, Instant::now()));
+        }
         outcome.rounds += 1;
+    }
+    for (slug, since) in ended {
+        revoked(&mut outcome, &issuer, &cluster, &slug, since).await;
     }
     outcome
 }
@@ -73,7 +80,7 @@ async fn die(cluster: &mut Cluster, slug: &str, point: &str) -> bool {
     cluster.serve(0, &failpoints).await.unwrap();
     let ended = cluster.places[0].run(&["logout", slug]).await;
     if let Some(mut node) = cluster.nodes[0].take() {
-        node.dies(Duration::from_secs(2)).await;
+        node.dies(Duration::from_secs(20)).await;
         node.kill().await;
     }
     ended.code == 0
@@ -85,26 +92,31 @@ async fn kill(cluster: &mut Cluster, slug: &str, dice: &mut Dice) -> bool {
     let mut child = child.unwrap();
     sleep(Duration::from_millis(dice.between(5, 150))).await;
     cluster.kill(0).await;
-    let ended = timeout(Duration::from_secs(30), child.wait()).await;
+    let ended = timeout(Duration::from_mins(3), child.wait()).await;
     matches!(ended, Ok(Ok(status)) if status.success())
 }
 
-async fn weigh(
-    outcome: &mut Outcome,
-    issuer: &Issuer,
-    cluster: &Cluster,
-    slug: &str,
-    is_done: bool,
-) {
+/// True if it has ended here.
+async fn weigh(outcome: &mut Outcome, cluster: &Cluster, slug: &str, is_done: bool) -> bool {
     if judge(cluster, slug).await == Verdict::Works {
         outcome.count("kept", 1);
         outcome.must(!is_done, || {
             format!("{slug} works although a logout was done")
         });
-        return;
+        return false;
     }
     outcome.count("ended", 1);
-    let since = Instant::now();
+    true
+}
+
+/// What has ended here ends at the issuer, too, by whichever process.
+async fn revoked(
+    outcome: &mut Outcome,
+    issuer: &Issuer,
+    cluster: &Cluster,
+    slug: &str,
+    since: Instant,
+) {
     while issuer.working(slug) > 0 && since.elapsed() < RESUMED {
         sleep(Duration::from_millis(100)).await;
     }
@@ -113,7 +125,7 @@ async fn weigh(
     outcome.highest("slowest revocation s", since.elapsed().as_secs());
     outcome.must(left == 0, || {
         format!(
-            "{slug} has ended here and lives on at the issuer\n{}",
+            "{slug} has ended here and lives on at the issuer{}",
             cluster.talk()
         )
     });

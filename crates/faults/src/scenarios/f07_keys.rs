@@ -53,13 +53,22 @@ async fn run(at: Arc<Circumstances>) -> Outcome {
             .stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
         let span = match point {
-            Some(_) => Duration::from_secs(5),
+            Some(_) => Duration::from_mins(2),
             None => Duration::from_millis(dice.between(5, 400)),
         };
-        if timeout(span, child.wait()).await.is_err() {
+        let ended = timeout(span, child.wait()).await;
+        if ended.is_err() {
             child.kill().await.ok();
-            outcome.count("kills", 1);
         }
+        // At a named place the process that rotates dies by itself: the server, or the command.
+        let is_dead = match &mut cluster.nodes[0] {
+            Some(node) if point.is_some() => node.dies(Duration::from_mins(2)).await,
+            _ => ended.is_ok_and(|ended| ended.is_ok_and(|status| !status.success())),
+        };
+        outcome.must(is_dead || point.is_none(), || {
+            format!("round {round}: {point:?}: it did not die there")
+        });
+        outcome.count("kills", 1);
         cluster.kill(0).await;
         if let Err(why) = cluster.serve(0, &[]).await {
             outcome.broke(format!("round {round}: it does not start again: {why}"));
@@ -88,7 +97,7 @@ async fn weigh(outcome: &mut Outcome, cluster: &Cluster, slugs: &[String], what:
     for slug in slugs {
         let verdict = judge(cluster, slug).await;
         outcome.must(verdict == Verdict::Works, || {
-            format!("{what}: {slug}: {verdict:?}\n{}", cluster.talk())
+            format!("{what}: {slug}: {verdict:?}{}", cluster.talk())
         });
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use claviger_testkit::postgres;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::dice::Dice;
 use crate::issuer::{Issuer, Mode};
@@ -47,7 +47,9 @@ async fn run(at: Arc<Circumstances>) -> Outcome {
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let mut child = child.unwrap();
         if is_named {
-            child.wait().await.unwrap();
+            let is_dead = timeout(Duration::from_mins(3), child.wait()).await.is_ok();
+            outcome.must(is_dead, || "it did not die before its commit".to_owned());
+            child.kill().await.ok();
         } else {
             sleep(Duration::from_millis(dice.between(0, 250))).await;
             child.kill().await.ok();

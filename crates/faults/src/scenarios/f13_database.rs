@@ -73,11 +73,12 @@ async fn run(at: Arc<Circumstances>, is_killed: bool) -> Outcome {
         outage.outcome.count(name, 0);
     }
     for round in 0..outage.at.rounds(2, 100) {
-        outage.fall().await;
-        if let Err(why) = outage.rise().await {
-            outage
-                .outcome
-                .broke(format!("round {round}: it does not start again: {why}"));
+        let done = match outage.fall().await {
+            Ok(()) => outage.rise().await,
+            Err(why) => Err(why),
+        };
+        if let Err(why) = done {
+            outage.outcome.broke(format!("round {round}: {why}"));
             break;
         }
         outage.weigh(round).await;
@@ -90,32 +91,34 @@ async fn run(at: Arc<Circumstances>, is_killed: bool) -> Outcome {
 
 impl Outage {
     /// The issuer has rotated, and PostgreSQL is gone before its answers arrive.
-    async fn fall(&mut self) {
+    async fn fall(&mut self) -> Result<(), String> {
         let issuer = &self.issuer;
-        issuer.script(|script| (script.before_ms, script.after_ms) = ((0, 10), (700, 701)));
         sleep(Duration::from_millis(1_050)).await;
+        issuer.quiet().await;
+        issuer.script(|script| script.is_held = true);
         let began = Instant::now();
+        let noted = self.cluster.noted();
         for (place, slug) in self.slugs.iter().enumerate() {
             let node = self.cluster.node(place % 2);
             let request = crate::http::call(&node.mcp(slug), &node.token);
-            tokio::spawn(crate::http::ask(request, Duration::from_secs(30)));
+            tokio::spawn(crate::http::ask(request, Duration::from_mins(5)));
         }
-        let committed = || {
-            let all = issuer.requests_since(began);
-            all.iter().filter(|one| one.committed.is_some()).count()
-        };
-        while committed() < GRANTS && began.elapsed() < Duration::from_millis(600) {
-            sleep(Duration::from_millis(2)).await;
+        if !issuer.committed(began, GRANTS).await {
+            return Err("not every refresh reached the issuer".to_owned());
         }
-        let in_flight = u64::try_from(committed()).unwrap_or(0);
         crash(&self.server, true).await;
         self.outcome.count("outages", 1);
+        let in_flight = u64::try_from(GRANTS).unwrap_or(0);
         self.outcome.count("tokens in flight", in_flight);
-        while self.issuer.open_requests() > 0 {
+        issuer.script(|script| script.is_held = false);
+        // The answers are in memory and in the journals by then.
+        while self.cluster.noted() < noted + GRANTS && began.elapsed() < Duration::from_mins(3) {
             sleep(Duration::from_millis(5)).await;
         }
-        // The answers are in memory, and in the journal, by now.
-        sleep(Duration::from_millis(500)).await;
+        if self.cluster.noted() < noted + GRANTS {
+            return Err(format!("no journal has the answers{}", self.cluster.talk()));
+        }
+        Ok(())
     }
 
     async fn rise(&mut self) -> Result<(), String> {
@@ -127,8 +130,6 @@ impl Outage {
             sleep(Duration::from_millis(span)).await;
         }
         crash(&self.server, false).await;
-        self.issuer
-            .script(|script| (script.before_ms, script.after_ms) = ((0, 10), (0, 10)));
         if self.is_killed {
             self.cluster.pass_leases().await;
             self.cluster.serve(0, &[]).await?;
@@ -150,7 +151,7 @@ impl Outage {
                 self.outcome.count("lost", 1);
                 let talk = self.cluster.talk();
                 self.outcome
-                    .broke(format!("round {round}: {slug}: {verdict:?}\n{talk}"));
+                    .broke(format!("round {round}: {slug}: {verdict:?}{talk}"));
                 self.cluster.sign_in(slug).await.ok();
             }
         }

@@ -66,7 +66,7 @@ async fn run(at: Arc<Circumstances>) -> Outcome {
             if verdict != Verdict::Works {
                 outcome.count("lost", 1);
                 outcome.broke(format!(
-                    "round {round}: {slug}: {verdict:?}\n{}",
+                    "round {round}: {slug}: {verdict:?}{}",
                     cluster.talk()
                 ));
             }

@@ -83,7 +83,7 @@ async fn run(at: Arc<Circumstances>) -> Outcome {
         outcome.count(name, 0);
     }
     let mut cluster = Cluster::prepare(&at.binary, Backend::Sqlite, 1, None);
-    cluster.places[0].set("CLAVIGER_EGRESS_TOKEN_TIMEOUT_S", "3");
+    cluster.places[0].set("CLAVIGER_EGRESS_TOKEN_TIMEOUT_S", "15");
     cluster.serve(0, &[]).await.unwrap();
     for round in 0..at.rounds(1, 20) {
         for mode in [Mode::Tolerant, Mode::Strict] {
@@ -134,7 +134,7 @@ async fn meet(
     match judge(cluster, &slug).await {
         Verdict::Works => Ok(()),
         verdict => Err(format!(
-            "{mode:?}, {what}: {verdict:?}; the call heard {heard:?}\n{}",
+            "{mode:?}, {what}: {verdict:?}; the call heard {heard:?}{}",
             cluster.talk()
         )),
     }

@@ -50,7 +50,7 @@ async fn burst(at: Arc<Circumstances>) -> Outcome {
                 let node = cluster.node(0);
                 callers.spawn(ask(
                     call(&node.mcp(slug), &node.token),
-                    Duration::from_secs(20),
+                    Duration::from_mins(2),
                 ));
             }
             sleep(Duration::from_millis(200)).await;
@@ -59,7 +59,8 @@ async fn burst(at: Arc<Circumstances>) -> Outcome {
         let heard = issuer.counts().requests - before.requests;
         outcome.count("requests in the burst", heard);
         // Retry-After says two seconds; one grant asks at most so often.
-        let most = (seconds / 2 + 2) * u64::try_from(GRANTS).unwrap_or(0);
+        let took = began.elapsed().as_secs();
+        let most = (took / 2 + 2) * u64::try_from(GRANTS).unwrap_or(0);
         outcome.must(heard <= most, || {
             format!("{status}: {heard} requests, more than {most}")
         });
@@ -70,7 +71,7 @@ async fn burst(at: Arc<Circumstances>) -> Outcome {
         outcome.highest("seconds until all work", seconds);
         for (slug, verdict) in slugs.iter().zip(verdicts) {
             outcome.must(verdict == Verdict::Works, || {
-                format!("{status}: {slug}: {verdict:?}\n{}", cluster.talk())
+                format!("{status}: {slug}: {verdict:?}{}", cluster.talk())
             });
         }
         outcome.rounds += 1;
@@ -90,9 +91,11 @@ async fn hang(at: Arc<Circumstances>) -> Outcome {
         Issuer::start(Mode::Strict, at.seed).await,
     );
     let mut cluster = Cluster::prepare(&at.binary, Backend::Sqlite, 1, None);
-    cluster.places[0].set("CLAVIGER_EGRESS_TOKEN_TIMEOUT_S", "8");
+    cluster.places[0].set("CLAVIGER_EGRESS_TOKEN_TIMEOUT_S", "20");
     cluster.serve(0, &[]).await.unwrap();
     let slugs = cluster.link(&bad, GRANTS).await;
+    // Renewed several times meanwhile, and used before it ends on a busy machine as well.
+    good.script(|script| script.life = Duration::from_secs(3));
     cluster.add(&good, "good").await;
     cluster.sign_in("good").await.unwrap();
     for round in 0..at.rounds(1, 20) {
@@ -103,30 +106,32 @@ async fn hang(at: Arc<Circumstances>) -> Outcome {
             let node = cluster.node(0);
             stuck.spawn(ask(
                 call(&node.mcp(slug), &node.token),
-                Duration::from_secs(40),
+                Duration::from_mins(2),
             ));
         }
         for _ in 0..3 {
-            sleep(Duration::from_millis(300)).await;
+            sleep(Duration::from_millis(1_200)).await;
             let since = Instant::now();
             let heard = cluster.call(0, "good").await;
             let ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
             outcome.highest("slowest call elsewhere ms", ms);
-            outcome.must(heard.is_ok() && ms < 5_000, || {
+            // While those who wait for the other issuer wait on.
+            let is_early = stuck.try_join_next().is_none();
+            outcome.must(heard.is_ok() && is_early, || {
                 format!("round {round}: a call elsewhere took {ms} ms and heard {heard:?}")
             });
         }
         let since = Instant::now();
         stuck.join_all().await;
         let waited = since.elapsed();
-        outcome.must(waited < Duration::from_secs(40), || {
+        outcome.must(waited < Duration::from_secs(90), || {
             format!("callers waited {waited:?}")
         });
         bad.script(|script| script.trouble = Trouble::None);
         let verdicts = join_all(slugs.iter().map(|slug| judge(&cluster, slug))).await;
         for (slug, verdict) in slugs.iter().zip(verdicts) {
             outcome.must(verdict == Verdict::Works, || {
-                format!("round {round}: {slug}: {verdict:?}\n{}", cluster.talk())
+                format!("round {round}: {slug}: {verdict:?}{}", cluster.talk())
             });
         }
         outcome.rounds += 1;

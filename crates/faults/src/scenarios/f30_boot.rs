@@ -32,7 +32,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         }),
         of(
             "F35",
-            "one flipped byte anywhere in the database file",
+            "a row that rots, and one flipped byte anywhere in the database file",
             |at| Box::pin(flipped(at)),
         ),
     ]
@@ -130,6 +130,7 @@ async fn flipped(at: Arc<Circumstances>) -> Outcome {
     let issuer = Issuer::start(Mode::Strict, at.seed).await;
     let (mut cluster, slugs) = rested(&at, &issuer).await;
     let kept = fs::read(cluster.file()).unwrap();
+    one_row(&mut outcome, &mut cluster, &slugs, &kept).await;
     let log = cluster.places[0].log();
     for round in 0..at.rounds(12, 300) {
         let place = dice.place(kept.len());
@@ -163,6 +164,43 @@ async fn flipped(at: Arc<Circumstances>) -> Outcome {
     restore(&cluster.file(), &kept);
     works(&mut outcome, &mut cluster, &slugs, "with the whole file").await;
     outcome
+}
+
+/// A row that rots inside its seal is nobody else's trouble.
+async fn one_row(outcome: &mut Outcome, cluster: &mut Cluster, slugs: &[String], kept: &[u8]) {
+    for hit in slugs {
+        let sealed = format!(
+            "SELECT sealed FROM credentials WHERE server_id = \
+             (SELECT id FROM servers WHERE slug = '{hit}')"
+        );
+        restore(&cluster.file(), kept);
+        let sealed = sqlite::bytes(&cluster.file(), &sealed).await;
+        // Enough of it to be found once, however it is laid out on its pages.
+        let middle = &sealed[sealed.len() / 2..sealed.len() / 2 + 16];
+        let places = kept.windows(middle.len()).enumerate();
+        let places = places.filter(|(_, window)| *window == middle);
+        let places: Vec<usize> = places.map(|(place, _)| place).collect();
+        assert_eq!(places.len(), 1, "the seal is in the file once");
+        let mut bytes = kept.to_vec();
+        bytes[places[0]] ^= 1;
+        restore(&cluster.file(), &bytes);
+        if let Err(why) = cluster.serve(0, &[]).await {
+            outcome.broke(format!("{hit} rots, and nothing is served: {why}"));
+            return;
+        }
+        outcome.count("rotten rows", 1);
+        for slug in slugs {
+            let heard = cluster.call(0, slug).await;
+            let is_hit = slug == hit;
+            outcome.must(heard.is_err() == is_hit, || {
+                format!("{hit} rots, and {slug} hears {heard:?}{}", cluster.talk())
+            });
+        }
+        outcome.must(cluster.stop(0).await, || {
+            format!("{hit} rots: it does not end")
+        });
+    }
+    restore(&cluster.file(), kept);
 }
 
 fn restore(file: &Path, bytes: &[u8]) {

@@ -12,10 +12,12 @@ mod f07_keys;
 mod f08_migrations;
 mod f11_disk;
 mod f13_database;
+mod f17_split;
 mod f18_stopped;
 mod f20_disconnects;
 mod f21_answers;
 mod f22_bursts;
+mod f24_names;
 mod f26_clocks;
 mod f30_boot;
 mod f31_restores;
@@ -42,9 +44,11 @@ pub(crate) fn all() -> Vec<Scenario> {
     for of in [
         f11_disk::scenarios,
         f13_database::scenarios,
+        f17_split::scenarios,
         f20_disconnects::scenarios,
         f21_answers::scenarios,
         f22_bursts::scenarios,
+        f24_names::scenarios,
         f30_boot::scenarios,
         f31_restores::scenarios,
         f36_busy::scenarios,
