@@ -87,14 +87,13 @@ impl Pauses {
         random: u16,
     ) {
         let asked_ms = match landed {
-            Landed::Fresh(_) => return self.forget(key),
-            // The credential is gone, and nothing is left to be asked about.
-            Landed::Ended(Reason::ClientRefused | Reason::RefreshStuck) => 0,
-            Landed::Ended(_) => return self.forget(key),
+            Landed::Ended(Reason::ClientRefused | Reason::RefreshStuck)
+            | Landed::Misconfigured(_) => 0,
+            // The credential is new, or gone, and nothing is left to be asked about.
+            Landed::Fresh(_) | Landed::Ended(_) => return self.forget(key),
             Landed::Unreachable { retry_after_s } => {
                 u64::from(retry_after_s.unwrap_or(0).min(MOST_PATIENT_S)) * 1_000
             }
-            Landed::Misconfigured(_) => 0,
         };
         let mut open = self.open();
         make_room(&mut open, now_ms);

@@ -91,31 +91,7 @@ impl Inner {
         permit.heard(heard(&answer));
         match answer {
             Ok(obtained) => self.renewed(server, held, obtained).await,
-            Err(RefreshError::Terminal { .. }) => Ok(Refreshed::Terminal),
-            Err(RefreshError::Transient {
-                cause: TransientCause::Refused(refusal),
-                ..
-            }) if is_final(refusal.status) => Ok(Refreshed::Stuck {
-                code: refusal.to_string(),
-            }),
-            Err(RefreshError::Transient {
-                cause,
-                retry_after,
-                may_have_arrived,
-            }) => {
-                tracing::warn!(server = %server.slug, issuer = %held.issuer, cause = %cause, "a refresh did not go through");
-                let seconds =
-                    retry_after.map(|span| u32::try_from(span.as_secs()).unwrap_or(u32::MAX));
-                Ok(Refreshed::Transient {
-                    retry_after_s: seconds,
-                    may_have_arrived,
-                })
-            }
-            Err(error @ RefreshError::Registration { .. }) => Ok(Refreshed::ClientRefused {
-                hint: format!("{error}; set its client id and secret anew"),
-                is_curable,
-            }),
-            Err(error) => Ok(Refreshed::Misconfigured(error.to_string())),
+            Err(error) => Ok(failed(server, held, is_curable, error)),
         }
     }
 
@@ -143,6 +119,35 @@ impl Inner {
             row: Box::new(row),
             tokens,
         })
+    }
+}
+
+/// What a failure means for the credential.
+fn failed(server: &Server, held: &Credential, is_curable: bool, error: RefreshError) -> Refreshed {
+    match error {
+        RefreshError::Terminal { .. } => Refreshed::Terminal,
+        RefreshError::Transient {
+            cause: TransientCause::Refused(refusal),
+            ..
+        } if is_final(refusal.status) => Refreshed::Stuck {
+            code: refusal.to_string(),
+        },
+        RefreshError::Transient {
+            cause,
+            retry_after,
+            may_have_arrived,
+        } => {
+            tracing::warn!(server = %server.slug, issuer = %held.issuer, cause = %cause, "a refresh did not go through");
+            Refreshed::Transient {
+                retry_after_s: retry_after.map(patience),
+                may_have_arrived,
+            }
+        }
+        error @ RefreshError::Registration { .. } => Refreshed::ClientRefused {
+            hint: format!("{error}; set its client id and secret anew"),
+            is_curable,
+        },
+        error => Refreshed::Misconfigured(error.to_string()),
     }
 }
 

@@ -78,6 +78,25 @@ impl Ground {
         }
     }
 
+    async fn refresh(self: Arc<Self>, is_waited_for: bool) {
+        let (_tell, mut urgency) = Urgency::new(is_waited_for);
+        self.ask_until_heard(&mut urgency).await;
+    }
+
+    /// Asks an issuer that is down until then, and is heard after.
+    async fn outlast(&self, down_until_ms: u64) {
+        loop {
+            let is_down = self.clock.monotonic_ms() < down_until_ms;
+            let heard = if is_down { FAULT } else { ANSWER };
+            let pause_s = match self.ask(&mut Urgency::waited(), 100, heard).await {
+                Ok(()) if !is_down => return,
+                Ok(()) => 1,
+                Err(shut) => u64::from(shut.retry_after_s),
+            };
+            self.clock.sleep(Duration::from_secs(pause_s)).await;
+        }
+    }
+
     /// The busiest second against the mean of all from the first to the last.
     fn check_peak(&self, requests: u64) {
         let seen = self.seen.lock().unwrap();
@@ -133,11 +152,7 @@ async fn f22_ten_thousand_that_end_together_are_refreshed_over_time() {
             let age = held.age(now, *jitter);
             assert_ne!(age, Age::Expired);
             if age == Age::Aging {
-                let ground = Arc::clone(&ground);
-                refreshes.spawn(async move {
-                    let (_tell, mut quiet) = Urgency::new(false);
-                    ground.ask_until_heard(&mut quiet).await;
-                });
+                refreshes.spawn(Arc::clone(&ground).refresh(false));
             }
             age == Age::Fresh
         });
@@ -154,11 +169,7 @@ async fn f22_ten_thousand_callers_in_one_instant_are_no_wave() {
         let ground = Ground::new();
         let mut asking = JoinSet::new();
         for _ in 0..CREDENTIALS {
-            let ground = Arc::clone(&ground);
-            asking.spawn(async move {
-                let (_tell, mut urgency) = Urgency::new(is_waited_for);
-                ground.ask_until_heard(&mut urgency).await;
-            });
+            asking.spawn(Arc::clone(&ground).refresh(is_waited_for));
         }
         asking.join_all().await;
         // A130: all are through within half a minute, those nobody waits for in twice that.
@@ -207,17 +218,7 @@ async fn f22_a130_an_issuer_that_is_down_for_a_minute_is_probed_and_caught_up_wi
         let ground = Arc::clone(&ground);
         asking.spawn(async move {
             ground.clock.sleep(Duration::from_millis(n % 1_000)).await;
-            loop {
-                let is_down = ground.clock.monotonic_ms() < 60_000;
-                let heard = if is_down { FAULT } else { ANSWER };
-                let asked = ground.ask(&mut Urgency::waited(), 100, heard).await;
-                let pause_s = match asked {
-                    Ok(()) if !is_down => return,
-                    Ok(()) => 1,
-                    Err(shut) => u64::from(shut.retry_after_s),
-                };
-                ground.clock.sleep(Duration::from_secs(pause_s)).await;
-            }
+            ground.outlast(60_000).await;
         });
     }
     asking.join_all().await;

@@ -130,7 +130,9 @@ async fn can_write(connection: &mut SqliteConnection) -> sqlx::Result<()> {
 }
 
 fn is_read_only(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code());
+    let code = error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code);
     let code = code.and_then(|code| code.parse::<u32>().ok());
     // SQLITE_READONLY, whatever its extension says.
     code.is_some_and(|code| code & 0xff == 8)
