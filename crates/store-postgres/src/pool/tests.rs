@@ -285,6 +285,10 @@ async fn g3_every_table_is_fenced_and_unique_by_tenant() {
     );
 }
 
+/// Of this session: other tests on the same server migrate meanwhile.
+const LOCKS: &str =
+    "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()";
+
 // F38: what PgBouncer would hand to somebody else.
 #[tokio::test]
 async fn f38_a_unit_leaves_nothing_in_its_session() {
@@ -310,7 +314,7 @@ async fn f38_a_unit_leaves_nothing_in_its_session() {
             .fetch_one(&mut *session)
             .await
             .unwrap();
-        let locks: i64 = query_scalar("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
+        let locks: i64 = query_scalar(LOCKS)
             .persistent(false)
             .fetch_one(&mut *session)
             .await
