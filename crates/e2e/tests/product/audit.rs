@@ -109,17 +109,8 @@ impl Behind<'_> {
     }
 }
 
-/// Does one thing after the other to the log; each is named with its chain and number.
-async fn every_change_is_named(node: &Claviger, behind: &Behind<'_>) {
-    let export = node.run(&["audit", "export"]).await.lines();
-    let chains = export.iter().filter(|one| one["act"] == "audit.begin");
-    let chain = chains
-        .map(|one| one["chain"].as_str().unwrap())
-        .max_by_key(|chain| export.iter().filter(|one| one["chain"] == **chain).count());
-    let chain = chain.unwrap();
-    let entries: Vec<_> = export.iter().filter(|one| one["chain"] == *chain).collect();
-    let last = entries.len();
-    assert!(last >= 4, "{entries:?}");
+/// What is done to a chain of `last` entries, and where and as what it must be found.
+fn changes(chain: &str, last: usize) -> Vec<(String, usize, &'static str)> {
     let at = |seq: &str| format!("chain = '{chain}' AND seq = {seq}");
     let swap = [("2", "1000000"), ("3", "2"), ("1000000", "3")]
         .map(|(from, to)| format!("UPDATE main.audit SET seq = {to} WHERE {}", at(from)));
@@ -128,8 +119,7 @@ async fn every_change_is_named(node: &Claviger, behind: &Behind<'_>) {
          outcome, detail, count, mac FROM main.audit WHERE {}",
         at(&last.to_string())
     );
-    behind.keep().await;
-    for (done, seq, kind) in [
+    vec![
         (
             format!(
                 "UPDATE main.audit SET object = object || 'x' WHERE {}",
@@ -160,7 +150,22 @@ async fn every_change_is_named(node: &Claviger, behind: &Behind<'_>) {
         ),
         (swap.join(";"), 2, "changed"),
         (add, last + 1, "changed"),
-    ] {
+    ]
+}
+
+/// Does one thing after the other to the log; each is named with its chain and number.
+async fn every_change_is_named(node: &Claviger, behind: &Behind<'_>) {
+    let export = node.run(&["audit", "export"]).await.lines();
+    let chains = export.iter().filter(|one| one["act"] == "audit.begin");
+    let chain = chains
+        .map(|one| one["chain"].as_str().unwrap())
+        .max_by_key(|chain| export.iter().filter(|one| one["chain"] == **chain).count());
+    let chain = chain.unwrap();
+    let entries: Vec<_> = export.iter().filter(|one| one["chain"] == *chain).collect();
+    let last = entries.len();
+    assert!(last >= 4, "{entries:?}");
+    behind.keep().await;
+    for (done, seq, kind) in changes(chain, last) {
         behind.sql(&done).await;
         let (code, said) = verified(node, &[]).await;
         assert_eq!((code, &said["ok"]), (3, &json!(false)), "{done}: {said}");
@@ -214,6 +219,33 @@ async fn is_proved_elsewhere(node: &Claviger) {
         assert_eq!(code, 3, "{said}");
         let (code, said) = verified(&elsewhere, &["--file", &forged, "--order-only"]).await;
         assert_eq!(code, in_order, "{said}");
+    }
+}
+
+fn everybody_is_named(node: &Claviger, all: &[Value], token: &Value) {
+    // Who did it: over the socket and without one, each by the user id the system tells.
+    let uid = fs::metadata(node.data_dir()).unwrap().uid();
+    let (socket, cli) = (format!("socket:{uid}"), format!("cli:{uid}"));
+    for act in [
+        "server.set",
+        "server.remove",
+        "keys.rotate",
+        "sign_in.begin",
+        "credential.end",
+    ] {
+        assert_eq!(actor_of(all, act), socket, "{act}");
+    }
+    for act in ["server.add", "backup"] {
+        assert_eq!(actor_of(all, act), cli, "{act}");
+    }
+    assert_eq!(actor_of(all, "credential.refresh"), "system");
+    // With which token, by its id.
+    let uses = all.iter().filter(|one| one["act"] == "credential.use");
+    for one in uses {
+        assert_eq!(
+            (&one["actor"], &one["detail"]["token"]),
+            (&json!("user:owner"), token)
+        );
     }
 }
 
@@ -272,30 +304,7 @@ async fn n11_what_a_person_does_is_listed_exported_and_proved() {
     ] {
         assert!(found.contains(act), "no {act} in {found:?}");
     }
-    // Who did it: over the socket and without one, each by the user id the system tells.
-    let uid = fs::metadata(node.data_dir()).unwrap().uid();
-    let (socket, cli) = (format!("socket:{uid}"), format!("cli:{uid}"));
-    for act in [
-        "server.set",
-        "server.remove",
-        "keys.rotate",
-        "sign_in.begin",
-        "credential.end",
-    ] {
-        assert_eq!(actor_of(&all, act), socket, "{act}");
-    }
-    for act in ["server.add", "backup"] {
-        assert_eq!(actor_of(&all, act), cli, "{act}");
-    }
-    assert_eq!(actor_of(&all, "credential.refresh"), "system");
-    // With which token, by its id.
-    let uses = all.iter().filter(|one| one["act"] == "credential.use");
-    for one in uses {
-        assert_eq!(
-            (&one["actor"], &one["detail"]["token"]),
-            (&json!("user:owner"), &token)
-        );
-    }
+    everybody_is_named(&node, &all, &token);
     is_whole(&node).await;
     is_proved_elsewhere(&node).await;
     every_change_is_named(&node, &Behind::of(&node)).await;

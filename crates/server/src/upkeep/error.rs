@@ -75,7 +75,7 @@ pub enum UpkeepError {
     NoAuditKey {
         /// Why the database gives none.
         #[source]
-        source: Box<UpkeepError>,
+        source: Box<Self>,
     },
     /// It holds nothing.
     #[error("{} holds no installation", path.display())]
