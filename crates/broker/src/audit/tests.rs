@@ -430,7 +430,7 @@ async fn a226_several_entries_of_a_lost_connection_are_all_there_or_none() {
         let there = all
             .iter()
             .filter(|one| ["a", "b", "c"].contains(&one.object.as_str()));
-        let expected = if fate == Fate::StoredUnheard { 3 } else { 0 };
+        let expected = if fate == Fate::LostUnheard { 0 } else { 3 };
         assert_eq!(there.count(), expected, "{fate:?}");
         assert_eq!(all.last().unwrap().object, "after");
     }

@@ -60,10 +60,11 @@ async fn run(at: Arc<Circumstances>) -> Outcome {
         if ended.is_err() {
             child.kill().await.ok();
         }
-        // At a named place the process that rotates dies by itself: the server, or the command.
-        let is_dead = match &mut cluster.nodes[0] {
-            Some(node) if point.is_some() => node.dies(Duration::from_mins(2)).await,
-            _ => ended.is_ok_and(|ended| ended.is_ok_and(|status| !status.success())),
+        // At a named place the process that rotates dies by itself: the command, or the server.
+        let is_dead = match (&ended, &mut cluster.nodes[0]) {
+            (Ok(Ok(status)), _) if status.code().is_none() => true,
+            (_, Some(node)) if point.is_some() => node.dies(Duration::from_mins(2)).await,
+            _ => false,
         };
         outcome.must(is_dead || point.is_none(), || {
             format!("round {round}: {point:?}: it did not die there")

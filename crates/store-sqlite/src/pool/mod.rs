@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use claviger_store::StoreError;
+use sqlx::error::DatabaseError;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{
