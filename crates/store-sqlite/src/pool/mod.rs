@@ -131,9 +131,7 @@ async fn can_write(connection: &mut SqliteConnection) -> sqlx::Result<()> {
 }
 
 fn is_read_only(error: &sqlx::Error) -> bool {
-    let code = error
-        .as_database_error()
-        .and_then(sqlx::error::DatabaseError::code);
+    let code = error.as_database_error().and_then(DatabaseError::code);
     let code = code.and_then(|code| code.parse::<u32>().ok());
     // SQLITE_READONLY, whatever its extension says.
     code.is_some_and(|code| code & 0xff == 8)
