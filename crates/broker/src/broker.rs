@@ -73,7 +73,7 @@ pub struct BrokerParts {
 pub struct Broker {
     pub(crate) inner: Arc<Inner>,
     /// On whose behalf it acts, where that is not whoever runs this process.
-    by: Option<Actor>,
+    pub(crate) by: Option<Actor>,
 }
 
 pub(crate) struct Inner {
@@ -197,27 +197,6 @@ impl Broker {
                 closed: watch::channel(false).0,
             }),
         }
-    }
-
-    /// The same broker on behalf of somebody else, whom the audit log names.
-    #[must_use]
-    pub fn acting(&self, by: Actor) -> Self {
-        Self {
-            inner: Arc::clone(&self.inner),
-            by: Some(by),
-        }
-    }
-
-    /// On whose behalf administrative acts are done.
-    pub fn by(&self) -> Actor {
-        let admin = || self.inner.parts.audit.admin();
-        self.by.clone().unwrap_or_else(admin)
-    }
-
-    /// On whose behalf a user's own things are done: theirs, unless somebody else is named.
-    pub(crate) fn by_or(&self, user: &UserId) -> Actor {
-        let own = || Actor::User(user.clone());
-        self.by.clone().unwrap_or_else(own)
     }
 
     /// Forgets what is in memory: another process may have written.

@@ -35,6 +35,7 @@ pub use vault::{
 mod answered;
 mod attach;
 mod audit;
+mod behalf;
 mod broker;
 mod cache;
 mod check;
