@@ -80,7 +80,9 @@ impl Behind<'_> {
     async fn sql(&self, statements: &str) {
         match self {
             Self::File { database, kept } => {
-                let options = SqliteConnectOptions::new().filename(database);
+                let options = SqliteConnectOptions::new()
+                    .filename(database)
+                    .create_if_missing(true);
                 let mut db: SqliteConnection = options.connect().await.unwrap();
                 let all = format!("ATTACH '{}' AS kept; {statements}", kept.display());
                 sqlx::raw_sql(AssertSqlSafe(all))
@@ -259,15 +261,8 @@ async fn n11_what_a_person_does_is_listed_exported_and_proved() {
     call(&gateway).await;
     sleep(PAST).await;
     call(&gateway).await;
-    node.must(&[
-        "server",
-        "set",
-        "up",
-        "--display-name",
-        "Upstream",
-        "--json",
-    ])
-    .await;
+    node.must(&["server", "set", "up", "--name", "Upstream", "--json"])
+        .await;
     node.must(&["keys", "rotate", "--json"]).await;
     let file = node.scratch("backup.db");
     let made = node
