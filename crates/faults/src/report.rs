@@ -127,7 +127,8 @@ mod tests {
             run: |_| async { Outcome::default() }.boxed(),
         };
         let mut outcome = Outcome::default();
-        let log: String = (0..90).map(|number| format!("\nline {number}")).collect();
+        let lines: Vec<String> = (0..90).map(|number| format!("line {number}")).collect();
+        let log = format!("\n{}", lines.join("\n"));
         outcome.broke(format!("s1 was lost{LOG}{log}"));
         let text = table(&[Line { scenario, outcome }], 7);
         assert!(text.contains("repeat: cargo xtask faults --only F01 --seed 7\n!! s1 was lost\n"));

@@ -332,7 +332,10 @@ impl Cluster {
         let mut text = LOG.to_owned();
         for (node, place) in self.places.iter().enumerate() {
             for line in place.tail(most) {
-                text.push_str(&format!("\nnode {node}: {line}"));
+                text.push_str("\nnode ");
+                text.push_str(&node.to_string());
+                text.push_str(": ");
+                text.push_str(&line);
             }
         }
         text

@@ -28,7 +28,7 @@ const PORT: u16 = 5432;
 // === impl Wire ===
 
 impl Wire {
-    pub(crate) async fn to(database: &Database) -> Self {
+    pub(crate) fn to(database: &Database) -> Self {
         let folder = TempDir::new().unwrap();
         let socket = folder.path().join(format!(".s.PGSQL.{PORT}"));
         let listener = UnixListener::bind(socket).unwrap();
@@ -106,14 +106,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 /// The server, by its socket or over TCP.
 async fn dial(url: &Url) -> std::io::Result<Box<dyn Stream>> {
     let port = url.port().unwrap_or(PORT);
-    match url.query_pairs().find(|(name, _)| name == "host") {
-        Some((_, folder)) => {
-            let socket = PathBuf::from(&*folder).join(format!(".s.PGSQL.{port}"));
-            Ok(Box::new(UnixStream::connect(socket).await?))
-        }
-        None => {
-            let host = url.host_str().unwrap_or("localhost");
-            Ok(Box::new(TcpStream::connect((host, port)).await?))
-        }
+    if let Some((_, folder)) = url.query_pairs().find(|(name, _)| name == "host") {
+        let socket = PathBuf::from(&*folder).join(format!(".s.PGSQL.{port}"));
+        return Ok(Box::new(UnixStream::connect(socket).await?));
     }
+    let host = url.host_str().unwrap_or("localhost");
+    Ok(Box::new(TcpStream::connect((host, port)).await?))
 }

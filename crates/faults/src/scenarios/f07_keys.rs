@@ -4,6 +4,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::process::Child;
 use tokio::time::timeout;
 
 use crate::dice::Dice;
@@ -48,12 +49,7 @@ async fn run(at: Arc<Circumstances>) -> Outcome {
             outcome.broke(format!("round {round}: it does not start: {why}"));
             return outcome;
         }
-        let mut command = cluster.places[0].command(&["keys", "rotate", "--json"]);
-        command
-            .envs(named)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let mut child = command.spawn().unwrap();
+        let mut child = rotation(&cluster, named);
         let span = match point {
             Some(_) => Duration::from_mins(2),
             None => Duration::from_millis(dice.between(5, 400)),
@@ -90,6 +86,13 @@ async fn run(at: Arc<Circumstances>) -> Outcome {
         outcome.rounds += 1;
     }
     outcome
+}
+
+fn rotation(cluster: &Cluster, named: Vec<(&str, String)>) -> Child {
+    let mut command = cluster.places[0].command(&["keys", "rotate", "--json"]);
+    command.envs(named);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn().unwrap()
 }
 
 async fn weigh(outcome: &mut Outcome, cluster: &Cluster, slugs: &[String], what: &str) {

@@ -148,13 +148,14 @@ async fn disk(at: &Circumstances, kind: Option<Disk>) -> Outcome {
     let mut outcome = Outcome::default();
     let mut cluster = Cluster::prepare(&at.binary, Backend::Sqlite, 1, None);
     let breaker = match kind {
-        None => match Small::mount(&cluster.places[0].data) {
-            Some(small) => Breaker::Mounted(small),
-            None => {
+        None => {
+            if let Some(small) = Small::mount(&cluster.places[0].data) {
+                Breaker::Mounted(small)
+            } else {
                 cluster.places[0].binary = patient(&cluster.places[0]);
                 Breaker::Limited
             }
-        },
+        }
         Some(disk) => match Shim::build() {
             Ok(shim) => {
                 shim.below(&mut cluster.places[0]);

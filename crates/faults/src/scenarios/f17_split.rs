@@ -77,7 +77,7 @@ impl Split {
         round: u64,
     ) -> Option<Self> {
         let database = spawn_blocking(postgres::database).await.unwrap()?;
-        let wire = Wire::to(&database).await;
+        let wire = Wire::to(&database);
         let urls = (
             wire.through(&database.url()),
             wire.through(&database.owner_url()),
