@@ -2,42 +2,19 @@
 
 use std::sync::Arc;
 
-use ::http::{HeaderMap, Request, StatusCode, header};
+use ::http::{Request, StatusCode, header};
 use axum::body::Body;
 use claviger_ports::Clock;
 use claviger_testkit::FixedClock;
-use http_body_util::BodyExt;
-use serde_json::{Value, json};
-use tower::ServiceExt;
+use serde_json::json;
 
 use super::fixture::{Fixture, ISSUER, Known, REDIRECT, RESOURCE, VERIFIER, answer, form, query};
+use super::wire::{Answer, ask};
 use crate::http::router;
-
-struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: String,
-}
-
-impl Answer {
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap()
-    }
-}
 
 async fn send(fixture: &Fixture, request: Request<Body>) -> Answer {
     let clock: Arc<dyn Clock> = Arc::new(FixedClock::at(0));
-    let response = router(&fixture.issuer, &clock)
-        .oneshot(request)
-        .await
-        .unwrap();
-    let (parts, body) = response.into_parts();
-    let bytes = body.collect().await.unwrap().to_bytes();
-    Answer {
-        status: parts.status,
-        headers: parts.headers,
-        body: String::from_utf8(bytes.to_vec()).unwrap(),
-    }
+    ask(router(&fixture.issuer, &clock), request).await
 }
 
 async fn call(fixture: &Fixture, method: &str, uri: &str) -> Answer {

@@ -18,3 +18,5 @@ mod replay;
 #[cfg(feature = "http")]
 mod routes;
 mod token;
+#[cfg(feature = "http")]
+mod wire;

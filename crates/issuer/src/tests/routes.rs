@@ -7,37 +7,20 @@ use axum::body::Body;
 use claviger_crypto::{SigningAlgorithm, SigningKey};
 use claviger_ports::Clock;
 use claviger_testkit::FixedClock;
-use http_body_util::BodyExt;
-use serde_json::{Value, json};
-use tower::ServiceExt;
+use serde_json::json;
 
-use super::fixture::{Fixture, REDIRECT, basic_headers, form, query, settings};
+use super::fixture::{Fixture, REDIRECT, basic_headers, form, form_headers, query, settings};
+use super::wire::{Answer, ask};
 use crate::http::{ClientAddress, router, well_known_fallback};
 use crate::{RateLimit, RegistrationMode, SigningKeys};
 
-struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: String,
-}
-
-impl Answer {
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap()
-    }
-}
-
 async fn send(fixture: &Fixture, request: Request<Body>) -> Answer {
     let clock: Arc<dyn Clock> = Arc::new(FixedClock::at(0));
-    let app = router(&fixture.issuer, &clock).merge(well_known_fallback());
-    let response = app.oneshot(request).await.unwrap();
-    let (parts, body) = response.into_parts();
-    let bytes = body.collect().await.unwrap().to_bytes();
-    Answer {
-        status: parts.status,
-        headers: parts.headers,
-        body: String::from_utf8(bytes.to_vec()).unwrap(),
-    }
+    ask(
+        router(&fixture.issuer, &clock).merge(well_known_fallback()),
+        request,
+    )
+    .await
 }
 
 async fn call(fixture: &Fixture, method: &str, uri: &str) -> Answer {
@@ -49,10 +32,6 @@ async fn post(fixture: &Fixture, uri: &str, headers: &HeaderMap, body: String) -
     let mut request = Request::post(uri).body(Body::from(body)).unwrap();
     request.headers_mut().extend(headers.clone());
     send(fixture, request).await
-}
-
-fn form_type() -> HeaderMap {
-    super::fixture::form_headers()
 }
 
 #[tokio::test]
@@ -156,7 +135,7 @@ async fn a133_tokens_are_not_asked_about_by_get() {
     let got = call(&fixture, "GET", "/oauth/introspect?token=x").await;
     assert_eq!(got.status, StatusCode::METHOD_NOT_ALLOWED);
     let body = form(&[("token", "x")]);
-    let got = post(&fixture, "/oauth/introspect", &form_type(), body).await;
+    let got = post(&fixture, "/oauth/introspect", &form_headers(), body).await;
     assert_eq!(got.status, StatusCode::UNAUTHORIZED);
     assert_eq!(got.headers[header::CACHE_CONTROL], "no-store");
 }
@@ -178,7 +157,7 @@ async fn a059_the_page_of_devices_is_not_framed_and_loads_nothing() {
     let wrong = post(
         &fixture,
         "/device",
-        &form_type(),
+        &form_headers(),
         form(&[("user_code", "x")]),
     )
     .await;
@@ -195,11 +174,17 @@ async fn a_device_signs_in_over_http() {
     assert_eq!(registered.status, StatusCode::CREATED);
     let id = registered.json()["client_id"].as_str().unwrap().to_owned();
     let begun = form(&[("client_id", &id)]);
-    let begun = post(&fixture, "/oauth/device_authorization", &form_type(), begun).await;
+    let begun = post(
+        &fixture,
+        "/oauth/device_authorization",
+        &form_headers(),
+        begun,
+    )
+    .await;
     assert_eq!(begun.headers[header::CACHE_CONTROL], "no-store");
     let begun = begun.json();
     let typed = form(&[("user_code", begun["user_code"].as_str().unwrap())]);
-    let asked = post(&fixture, "/device", &form_type(), typed).await;
+    let asked = post(&fixture, "/device", &form_headers(), typed).await;
     let field = |name: &str| {
         let (_, rest) = asked
             .body
@@ -207,7 +192,7 @@ async fn a_device_signs_in_over_http() {
             .unwrap();
         rest.split('"').next().unwrap().to_owned()
     };
-    let mut headers = form_type();
+    let mut headers = form_headers();
     let cookie = asked.headers[header::SET_COOKIE].to_str().unwrap();
     headers.insert(
         header::COOKIE,
@@ -226,7 +211,7 @@ async fn a_device_signs_in_over_http() {
         ("device_code", begun["device_code"].as_str().unwrap()),
         ("client_id", &id),
     ]);
-    let tokens = post(&fixture, "/token", &form_type(), poll).await;
+    let tokens = post(&fixture, "/token", &form_headers(), poll).await;
     assert_eq!(tokens.status, StatusCode::OK);
     assert!(tokens.json()["access_token"].is_string());
 }
