@@ -1,5 +1,6 @@
 //! Claviger as real processes: several gateways on one SQLite file, or on one PostgreSQL.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -332,10 +333,7 @@ impl Cluster {
         let mut text = LOG.to_owned();
         for (node, place) in self.places.iter().enumerate() {
             for line in place.tail(most) {
-                text.push_str("\nnode ");
-                text.push_str(&node.to_string());
-                text.push_str(": ");
-                text.push_str(&line);
+                write!(text, "\nnode {node}: {line}").ok();
             }
         }
         text
